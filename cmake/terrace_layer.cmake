@@ -1,0 +1,50 @@
+# terrace_layer(NAME [DEPS layer...] [LIBS target...] [TEST_LIBS target...])
+#
+# One folder, one static library `terrace_NAME`, one test program `NAME_test` made of the folder's *_test.cc.
+# DEPS are Terrace layers below this one, LIBS other libraries. Sub-folders belong to their folder's target.
+function(terrace_layer name)
+  cmake_parse_arguments(arg "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS *.h)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_main)\\.cc$")
+  list(TRANSFORM arg_DEPS PREPEND terrace_)
+
+  if(sources)
+    add_library(terrace_${name} STATIC ${sources})
+    set(scope PUBLIC)
+    target_link_libraries(terrace_${name} PRIVATE terrace_flags)
+  else()
+    add_library(terrace_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(terrace_${name} ${scope}
+    ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(terrace_${name} ${scope} ${arg_DEPS} ${arg_LIBS} Threads::Threads)
+
+  if(TERRACE_BUILD_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE
+      terrace_${name} terrace_flags ${arg_TEST_LIBS} GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
+  endif()
+  if(TERRACE_CHECK_HEADERS)
+    terrace_check_headers(${name} ${headers})
+  endif()
+endfunction()
+
+# Compiles each header on its own, so that none leans on what its includer included.
+function(terrace_check_headers name)
+  set(units)
+  foreach(header ${ARGN})
+    string(SHA1 id ${header})
+    set(unit ${CMAKE_BINARY_DIR}/header_check/${name}_${id}.cc)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${header}\"\n")
+    list(APPEND units ${unit})
+  endforeach()
+  if(units)
+    add_library(${name}_headers OBJECT ${units})
+    target_link_libraries(${name}_headers PRIVATE terrace_${name} terrace_flags GTest::gmock)
+  endif()
+endfunction()

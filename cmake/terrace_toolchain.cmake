@@ -1,0 +1,34 @@
+# Language level, warnings and sanitizers, the same for every target.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+add_library(terrace_flags INTERFACE)
+target_compile_options(terrace_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual
+  -Woverloaded-virtual -Wconversion -Wno-sign-conversion -Wundef -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # Locks are checked at compile time (base/mutex.h).
+  target_compile_options(terrace_flags INTERFACE -Wthread-safety)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # g++ 12 reports these inside libstdc++ and fmt when it inlines at -O2; they are false.
+  target_compile_options(terrace_flags INTERFACE
+    -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
+endif()
+if(TERRACE_SANITIZE)
+  add_compile_options(-fsanitize=${TERRACE_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${TERRACE_SANITIZE})
+endif()
+
+find_program(TERRACE_MOLD mold)
+if(TERRACE_MOLD AND NOT TERRACE_SANITIZE)
+  add_link_options(-fuse-ld=mold)
+endif()
+find_program(TERRACE_CCACHE ccache)
+if(TERRACE_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${TERRACE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${TERRACE_CCACHE})
+endif()
