@@ -1,0 +1,85 @@
+// What a store is opened with. Every field has a default; validate() names the first value that is not
+// allowed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <terrace/error.h>
+
+namespace terrace {
+
+using Timeout = std::chrono::nanoseconds;
+
+enum class L1Mode : uint8_t {
+  kCache,  // blocks stay until evicted (M1). Staging and off join later behind the same field.
+};
+
+enum class VerifyL1 : uint8_t { kOff, kSampled, kAlways };  // sampled: 1 hit in 64
+
+struct L1Options {
+  uint64_t budget = 1ull << 30;  // bytes of the arena; a hard wall
+  L1Mode mode = L1Mode::kCache;
+  std::string eviction = "lru";
+  double high_watermark = 0.95;  // the background pass starts above this share of the budget
+  double low_watermark = 0.90;   // and stops at this one
+  uint64_t largest_block = 0;    // payload bytes of the largest block to come; 0: unknown
+  VerifyL1 verify = VerifyL1::kSampled;
+};
+
+enum class IoChoice : uint8_t { kAuto, kUring, kPsync };
+enum class DiskPlacement : uint8_t { kByKey, kByRank };
+
+struct DiskOptions {
+  std::vector<std::string> paths;  // directories, `file://` accepted; missing ones are made
+  uint64_t capacity = 0;           // bytes over all paths, metadata counted; never exceeded
+  DiskPlacement placement = DiskPlacement::kByKey;
+  bool require_all_paths = false;  // a failing path is an error at open, not a degraded start
+  std::string eviction = "lru";
+  double high_watermark = 0.98;
+  double low_watermark = 0.95;
+  IoChoice io = IoChoice::kAuto;
+  Timeout sync_interval = std::chrono::seconds(1);  // group sync: what a power cut may lose
+  uint64_t sync_bytes = 256ull << 20;
+  uint32_t quarantine_after = 3;  // device errors in a segment
+};
+
+// A simulated tier, for measurements and tests (T3).
+struct MockOptions {
+  uint64_t capacity = 1ull << 30;
+  uint64_t bytes_per_second = 0;  // 0: unlimited
+  Timeout latency{0};
+  std::string eviction = "lru";
+};
+
+struct TierOptions {
+  enum class Kind : uint8_t { kDisk, kMock } kind = Kind::kDisk;
+  std::string name = "disk";  // unique; seen in stats and completions
+  DiskOptions disk;           // of kDisk
+  MockOptions mock;           // of kMock
+};
+
+enum class WriteBack : uint8_t { kAlways, kNever };           // R4
+enum class PrefetchPolicy : uint8_t { kRetain, kTemporary };  // R7
+enum class RegionLoads : uint8_t { kDirect, kBounced };       // R5
+
+struct StoreOptions {
+  L1Options l1;
+  std::vector<TierOptions> tiers;  // L2, nearest first; at most 7
+  std::string store_policy = "write_through";
+  WriteBack write_back = WriteBack::kAlways;
+  RegionLoads region_loads = RegionLoads::kDirect;
+  uint64_t store_bytes_in_flight = 0;     // 0: min(256 MiB, L1/2)
+  uint64_t prefetch_bytes_in_flight = 0;  // 0: min(256 MiB, L1/4)
+  Timeout prefetch_hold = std::chrono::seconds(30);
+  Timeout get_timeout = std::chrono::seconds(2);
+  Timeout operation_timeout =
+      std::chrono::seconds(5);  // of one tier operation; beyond it the device failed (T2)
+  uint32_t history = 65536;     // keys whose fate is remembered after they left
+
+  Outcome<void> validate() const;
+};
+
+}  // namespace terrace

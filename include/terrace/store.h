@@ -1,0 +1,361 @@
+// The store: an engine hands it KV blocks and gets them back from host memory or from the tiers behind it.
+//
+//   auto store = terrace::Store::open(options);                      // or the reason in words
+//   auto answers = (*store)->reserve({root, parent, blocks});        // buffers to fill, in place
+//   (*store)->commit(reservations);                                  // visible, and on its way to the tiers
+//   auto got = (*store)->get(keys);                                  // the longest prefix, leased
+//
+// All calls may come from any thread. Only get, get_into's wait, reserve_wait, remove, clear, sync,
+// wait_recovered and close may block, each to its deadline; none of the others waits for IO. Handles
+// (Reservation, Blocks, Pin, ...) may outlive the store: their memory stays until the last of them goes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <terrace/completion.h>
+#include <terrace/error.h>
+#include <terrace/key.h>
+#include <terrace/options.h>
+
+namespace terrace {
+
+namespace store {
+class StorageManager;
+class Buffer;
+}  // namespace store
+
+inline constexpr uint64_t kBlockBytesMax = 256ull << 20;  // K4
+inline constexpr size_t kBatchMax = 65536;                // K4
+inline constexpr Timeout kDefaultTimeout = Timeout(-1);   // the store's own (StoreOptions)
+
+// Why a key was not delivered (Q5). Closed; stable numbers.
+enum class MissReason : uint8_t {
+  kNone,
+  kUnknown,
+  kEvicted,
+  kRemoved,
+  kNoRoom,
+  kDropped,
+  kWriteFailed,
+  kDeclined,
+  kInFlight,
+  kFamilyIncomplete,
+  kTierUnavailable,
+  kDeviceError,
+  kDamaged,
+  kDeadline,
+  kCancelled,
+  kBehindHole,
+};
+inline constexpr size_t kMissReasons = 16;
+std::string_view to_string(MissReason reason);
+std::string_view to_string(DropCause cause);
+
+// An event after which bytes are ready, or may be consumed (S6). On the host it is always ready; a device's
+// comes with GPUs.
+struct Fence {};
+
+struct BlockSpec {
+  Key key;             // member key
+  uint64_t bytes = 0;  // payload, 1 .. kBlockBytesMax
+  Key family{};        // all zero: a family of one whose family key is not kept
+  Member member{};
+};
+
+struct ReserveRequest {
+  Key root;                           // the namespace
+  Key parent{};                       // key before the first one; all zero at the head of a chain
+  std::span<const BlockSpec> blocks;  // in order of the chain
+};
+
+enum class ReserveOutcome : uint8_t {
+  kBuffer,    // fill it and commit
+  kPresent,   // nothing to do
+  kInFlight,  // an earlier copy is on its way (also: the same key earlier in this batch)
+  kNoRoom,    // not stored; neither is anything after it (S1)
+};
+
+// A private buffer to fill. Destroying it without commit aborts (S2). Move-only.
+class Reservation {
+ public:
+  Reservation() = default;
+  Reservation(Reservation&&) noexcept;
+  Reservation& operator=(Reservation&&) noexcept;
+  ~Reservation();
+
+  explicit operator bool() const { return buffer_ != nullptr; }
+  const Key& key() const { return key_; }
+  std::span<std::byte> bytes() const { return bytes_; }  // exactly the size asked for
+  void abort();
+
+ private:
+  friend class store::StorageManager;
+  std::shared_ptr<store::StorageManager> manager_;
+  store::Buffer* buffer_ = nullptr;
+  Key key_{};
+  std::span<std::byte> bytes_;
+};
+
+struct ReserveAnswer {
+  ReserveOutcome outcome = ReserveOutcome::kNoRoom;
+  Reservation reservation;  // of kBuffer
+};
+
+// Where completions of an operation go; a null queue means nobody wants them.
+struct Notify {
+  std::shared_ptr<CompletionQueue> queue;
+  uint64_t tag = 0;
+};
+
+// Where a block is: bit 0 L1, bit i tier i (StoreOptions::tiers[i-1]).
+using TierMask = uint16_t;
+
+// Keeps looked-up blocks until destroyed (Q2). Move-only.
+class Pin {
+ public:
+  Pin() = default;
+  Pin(Pin&&) noexcept;
+  Pin& operator=(Pin&&) noexcept;
+  ~Pin();
+  void release();
+
+ private:
+  friend class store::StorageManager;
+  struct Held {
+    uint32_t tier;
+    uint32_t id;
+    uint32_t generation;
+  };
+  std::shared_ptr<store::StorageManager> manager_;
+  std::vector<Held> held_;               // in tiers
+  std::vector<store::Buffer*> buffers_;  // in L1
+};
+
+struct LookupResult {
+  size_t found = 0;                 // length of the longest retrievable prefix
+  std::vector<TierMask> where;      // of the found ones
+  std::vector<MissReason> reasons;  // one per key not found, in order
+  Pin pin;                          // when asked for
+};
+
+struct GetOptions {
+  Timeout timeout = kDefaultTimeout;
+  std::optional<WriteBack> write_back{};  // absent: the store's
+};
+
+struct BlockView {
+  Key key;
+  std::span<const std::byte> bytes;  // valid while the Blocks that holds it lives
+  uint16_t source = 0;               // 0 L1, i tier i
+};
+
+// The outcome of a retrieve: the longest prefix that is there and verified, leased until destroyed.
+// Move-only.
+class Blocks {
+ public:
+  Blocks() = default;
+  Blocks(Blocks&&) noexcept;
+  Blocks& operator=(Blocks&&) noexcept;
+  ~Blocks();
+
+  size_t size() const { return views_.size(); }
+  const BlockView& operator[](size_t i) const { return views_[i]; }
+  std::span<const BlockView> views() const { return views_; }
+  std::span<const MissReason> reasons() const { return reasons_; }  // one per key not delivered, in order
+  void release();
+
+ private:
+  friend class store::StorageManager;
+  std::shared_ptr<store::StorageManager> manager_;
+  std::vector<BlockView> views_;
+  std::vector<store::Buffer*> buffers_;
+  std::vector<MissReason> reasons_;
+};
+
+// A running retrieve. Destroying it abandons the operation; nothing is leaked. Move-only.
+class GetOperation {
+ public:
+  struct State;
+  GetOperation() = default;
+  GetOperation(GetOperation&&) noexcept;
+  GetOperation& operator=(GetOperation&&) noexcept;
+  ~GetOperation();
+  bool ready() const;
+  // The result, once ready; empty before that and after it was taken.
+  std::optional<Blocks> take();
+  // Ends it early: what has not arrived is kCancelled.
+  void cancel();
+
+ private:
+  friend class store::StorageManager;
+  std::shared_ptr<State> state_;
+};
+
+// Progress of a prefetch. The ticket holds a lease on each arrived block until a get took it, release(),
+// cancel(), or `prefetch.hold` passed (R7). Destroying it cancels.
+class PrefetchTicket {
+ public:
+  struct State;
+  struct Progress {
+    size_t asked = 0, arrived = 0, failed = 0;
+    bool ended = false;
+  };
+  PrefetchTicket() = default;
+  PrefetchTicket(PrefetchTicket&&) noexcept;
+  PrefetchTicket& operator=(PrefetchTicket&&) noexcept;
+  ~PrefetchTicket();
+  Progress progress() const;
+  void cancel();  // and release
+  void release();
+
+ private:
+  friend class store::StorageManager;
+  std::shared_ptr<State> state_;
+};
+
+struct PrefetchOptions {
+  PrefetchPolicy policy = PrefetchPolicy::kRetain;
+  std::optional<WriteBack> write_back{};
+};
+
+using RegionId = uint64_t;  // 0: none
+struct RegionSlice {
+  RegionId region = 0;
+  uint64_t offset = 0;
+  uint64_t bytes =
+      0;  // get_into: exactly the block's payload, or the key is a miss (kDamaged is not: kDeclined)
+};
+
+struct IntoResult {
+  size_t delivered = 0;
+  std::vector<uint16_t> source;     // of the delivered
+  std::vector<MissReason> reasons;  // of the others
+};
+
+// A running get_into: two events, `result` and `released` (R5). Destroying it cancels; the memory is free
+// only when a kReleased event came, or unregister_region no longer answers kBusy. Move-only.
+class IntoOperation {
+ public:
+  struct State;
+  IntoOperation() = default;
+  IntoOperation(IntoOperation&&) noexcept;
+  IntoOperation& operator=(IntoOperation&&) noexcept;
+  ~IntoOperation();
+  bool ready() const;     // result is there
+  bool released() const;  // no IO touches the memory any more
+  IntoResult result() const;
+  void cancel();
+
+ private:
+  friend class store::StorageManager;
+  friend class Store;
+  std::shared_ptr<State> state_;
+};
+
+struct ClearScope {
+  std::optional<Key> root{};                 // one namespace
+  std::optional<std::string> tenant_salt{};  // all namespaces of a tenant
+  bool all = false;
+  bool erase = false;  // overwrite the bytes with zeros too
+};
+
+struct TierStats {
+  std::string name, state, engine, last_error;
+  std::string engine_reason;  // why this IO engine and not the preferred one
+  uint64_t used_bytes = 0, allocated_bytes = 0, capacity_bytes = 0, blocks = 0;
+  uint64_t loads = 0, load_bytes = 0, load_errors = 0;
+  uint64_t writes = 0, write_bytes = 0, write_errors = 0;
+  uint64_t drops[8] = {};  // by DropCause
+  uint64_t evictions = 0, evicted_segments = 0, verification_failures = 0;
+  uint64_t hits = 0;               // blocks delivered from here
+  std::vector<std::string> paths;  // "path: state"
+};
+
+struct StoreStats {
+  std::vector<TierStats> tiers;  // [0] is L1
+  std::string page_state;        // of the arena
+  uint64_t keys_asked = 0, keys_delivered = 0;
+  uint64_t misses[kMissReasons] = {};  // add up to keys_asked - keys_delivered
+  uint64_t reservations = 0, reserved_bytes = 0, leased_blocks = 0, writes_in_flight_bytes = 0;
+  uint64_t private_bytes = 0;  // of L1 that no lookup can find: reserved, loading, or only leased any more
+  uint64_t callbacks_failed = 0;
+  bool recovering = false;
+};
+
+struct StoredBlock {
+  Key key, root;
+  TierMask where = 0;
+  uint64_t bytes = 0;
+};
+struct StoredNamespace {
+  Key root;
+  Namespace fields;  // tenant_salt as SHA-256 hex; empty when only the root is known
+  bool known = false;
+  uint64_t blocks = 0, bytes = 0;
+};
+
+class Store {
+ public:
+  static Outcome<std::unique_ptr<Store>> open(const StoreOptions& options);
+  explicit Store(std::shared_ptr<store::StorageManager> manager);
+  ~Store();  // close() with a deadline of two seconds
+
+  // The namespace's root; tiers that survive restarts remember its fields.
+  Outcome<Key> open_namespace(const Namespace& fields);
+
+  // Engine to Terrace. An error changes nothing: kLimitExceeded, kInvalidArgument, kClosed.
+  Result<std::vector<ReserveAnswer>> reserve(const ReserveRequest& request);
+  // Waits for room and for the credit the writes need (S1).
+  Result<std::vector<ReserveAnswer>> reserve_wait(const ReserveRequest& request, Timeout timeout);
+  // Publishes whole blocks at once, in order; the reservations are taken. Always succeeds for valid ones.
+  Result<void> commit(std::span<Reservation> reservations, Notify notify = {}, Fence fence = {});
+  // Stores from registered caller memory; copied into L1 inside the call (S7, mode cache).
+  Result<std::vector<ReserveOutcome>> put(const ReserveRequest& request, std::span<const RegionSlice> from,
+                                          Notify notify = {}, Fence fence = {});
+
+  // Terrace to engine.
+  Result<LookupResult> lookup(std::span<const Key> keys, bool pin = false);
+  Result<Blocks> get(std::span<const Key> keys, GetOptions options = {}, Fence fence = {});
+  Result<GetOperation> get_async(std::span<const Key> keys, GetOptions options, Notify notify = {},
+                                 Fence fence = {});
+  Result<IntoOperation> get_into(std::span<const Key> keys, std::span<const RegionSlice> to,
+                                 GetOptions options = {}, Notify notify = {}, Fence fence = {});
+  // True when released within the timeout.
+  bool wait(const IntoOperation& operation, Timeout timeout);
+  Result<PrefetchTicket> prefetch(std::span<const Key> keys, PrefetchOptions options = {},
+                                  Notify notify = {});
+
+  // Caller memory that outlives its registration. unregister_region: kBusy while an operation may touch it.
+  Result<RegionId> register_region(void* data, uint64_t bytes);
+  Result<void> unregister_region(RegionId region);
+
+  // Gone from every lookup when it returns, also after kill -9 (D1). Returns how many blocks were there.
+  Result<uint64_t> remove(std::span<const Key> keys, bool erase = false);
+  Result<uint64_t> clear(const ClearScope& scope);
+
+  std::shared_ptr<CompletionQueue> make_queue();
+  // Everything committed so far has reached its tiers (or was dropped) and is durable there.
+  Result<void> sync(Timeout timeout);
+  // True when every tier has announced what it holds.
+  bool wait_recovered(Timeout timeout);
+  StoreStats stats() const;
+  std::vector<StoredNamespace> namespaces() const;
+  // Blocks of a namespace (all when absent), at most `limit`, ordered by key, those after `after`.
+  std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after, size_t limit) const;
+
+  // Refuses new work, drains until the deadline, closes the tiers; returns how many operations it abandoned
+  // (D3).
+  Result<uint64_t> close(Timeout timeout);
+
+ private:
+  std::shared_ptr<store::StorageManager> manager_;
+};
+
+}  // namespace terrace
