@@ -1,0 +1,229 @@
+#include "memory/slots.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+
+namespace terrace::memory {
+
+SlotAllocator::SlotAllocator(SlotOptions options) : options_(options) {
+  TERRACE_ASSERT(options_.unit > 0 && options_.exact_classes > 0);
+  const uint32_t segments = options_.segments;
+  options_.segments = 0;
+  set_segments(segments);
+}
+
+uint32_t SlotAllocator::slots_per_segment(const SlotOptions& options, uint64_t slot_bytes) {
+  if (slot_bytes == 0) return 0;
+  const uint64_t slots = options.segment_bytes / (slot_bytes + options.slot_overhead);
+  return static_cast<uint32_t>(std::min<uint64_t>(slots, UINT32_MAX));
+}
+
+uint64_t SlotAllocator::class_for(uint64_t bytes) const {
+  // Compared before rounding: a hostile size must not wrap round.
+  if (bytes > options_.segment_bytes) return 0;
+  const uint64_t size = base::round_up(std::max<uint64_t>(bytes, 1), options_.unit);
+  if (slots_per_segment(options_, size) == 0) return 0;
+  const auto live = classes_.lower_bound(size);
+  if (live != classes_.end() && live->first == size) return size;
+  if (classes_.size() < options_.exact_classes) return size;
+  const uint64_t fraction = fraction_for(size);
+  return live == classes_.end() ? fraction : std::min(live->first, fraction);
+}
+
+// The largest k for which a segment cut into 2^k slots still has slots of `size`.
+uint64_t SlotAllocator::fraction_for(uint64_t size) const {
+  uint64_t fitting = size;
+  for (uint64_t pieces = 1;; pieces *= 2) {
+    const uint64_t piece = options_.segment_bytes / pieces;
+    if (piece < size + options_.slot_overhead) return fitting;
+    fitting = base::round_down(piece - options_.slot_overhead, options_.unit);
+  }
+}
+
+Result<Slot> SlotAllocator::allocate(uint64_t bytes) {
+  const uint64_t slot_bytes = class_for(bytes);
+  if (slot_bytes == 0) return fail(Code::kLimitExceeded, "larger than a segment");
+  auto found = classes_.find(slot_bytes);
+  if (found == classes_.end() || found->second.segments_with_room.empty()) {
+    const uint32_t segment = take_free_segment();
+    if (segment == kNoSegment) return fail(Code::kNoRoom, "no free slot and no free segment");
+    assign(segment, slot_bytes);
+    found = classes_.find(slot_bytes);
+  }
+  const uint32_t number = found->second.segments_with_room.back();
+  Segment& segment = segments_[number];
+  uint32_t index;
+  if (segment.free_list.empty()) {
+    index = segment.fresh++;
+  } else {
+    index = segment.free_list.back();
+    segment.free_list.pop_back();
+  }
+  take(number, index, bytes);
+  if (slot_bytes > base::round_up(std::max<uint64_t>(bytes, 1), options_.unit)) ++usage_.inexact;
+  return Slot{number, index, slot_bytes};
+}
+
+void SlotAllocator::take(uint32_t number, uint32_t index, uint64_t bytes) {
+  Segment& segment = segments_[number];
+  TERRACE_ASSERT(index < segment.slots && !segment.is_taken[index]);
+  segment.is_taken[index] = true;
+  ++segment.taken;
+  usage_.used_bytes += base::round_up(std::max<uint64_t>(bytes, 1), options_.unit);
+  usage_.slot_bytes += segment.slot_bytes;
+  if (segment.taken == segment.slots && !segment.quarantined) {
+    std::erase(classes_.find(segment.slot_bytes)->second.segments_with_room, number);
+  }
+}
+
+void SlotAllocator::free(const Slot& slot, uint64_t bytes) {
+  TERRACE_ASSERT(slot.segment < segments_.size());
+  Segment& segment = segments_[slot.segment];
+  TERRACE_ASSERT(slot.bytes == segment.slot_bytes && slot.index < segment.slots && segment.is_taken[slot.index]);
+  const uint64_t size = base::round_up(std::max<uint64_t>(bytes, 1), options_.unit);
+  TERRACE_ASSERT(size <= segment.slot_bytes && size <= usage_.used_bytes);
+  segment.is_taken[slot.index] = false;
+  segment.free_list.push_back(slot.index);
+  usage_.used_bytes -= size;
+  usage_.slot_bytes -= segment.slot_bytes;
+  if (!segment.quarantined && segment.taken == segment.slots) {
+    classes_.find(segment.slot_bytes)->second.segments_with_room.push_back(slot.segment);
+  }
+  if (--segment.taken == 0 && !segment.quarantined) {
+    drop_class_of(slot.segment);
+    if (slot.segment < options_.segments) free_segments_.push_back(slot.segment);
+  }
+}
+
+uint32_t SlotAllocator::take_free_segment() {
+  if (free_segments_.empty()) return kNoSegment;
+  const uint32_t segment = free_segments_.back();
+  free_segments_.pop_back();
+  return segment;
+}
+
+void SlotAllocator::assign(uint32_t number, uint64_t slot_bytes) {
+  Segment& segment = segments_[number];
+  TERRACE_ASSERT(segment.slot_bytes == 0 && !segment.quarantined);
+  segment.slot_bytes = slot_bytes;
+  segment.slots = slots_per_segment(options_, slot_bytes);
+  TERRACE_ASSERT(segment.slots > 0);
+  segment.fresh = 0;
+  segment.free_list.clear();
+  segment.is_taken.assign(segment.slots, false);
+  Class& owner = classes_[slot_bytes];
+  ++owner.segments;
+  owner.segments_with_room.push_back(number);
+  usage_.segment_bytes += options_.segment_bytes;
+  ++usage_.segments;
+  usage_.classes = static_cast<uint32_t>(classes_.size());
+}
+
+// Takes the segment out of its class; the slots it has taken, if any, keep their size until they are freed.
+void SlotAllocator::leave_class(uint32_t number) {
+  const auto owner = classes_.find(segments_[number].slot_bytes);
+  std::erase(owner->second.segments_with_room, number);
+  if (--owner->second.segments == 0) classes_.erase(owner);
+  usage_.classes = static_cast<uint32_t>(classes_.size());
+}
+
+void SlotAllocator::forget_layout(uint32_t number) {
+  Segment& segment = segments_[number];
+  TERRACE_ASSERT(segment.taken == 0);
+  segment.slot_bytes = 0;
+  segment.slots = 0;
+  segment.fresh = 0;
+  segment.free_list = {};
+  segment.is_taken = {};
+  usage_.segment_bytes -= options_.segment_bytes;
+  --usage_.segments;
+}
+
+void SlotAllocator::drop_class_of(uint32_t number) {
+  leave_class(number);
+  forget_layout(number);
+}
+
+Result<void> SlotAllocator::adopt_segment(uint32_t number, uint64_t slot_bytes) {
+  if (number >= options_.segments) return fail(Code::kLimitExceeded, "segment number beyond the last");
+  if (slot_bytes == 0 || slot_bytes % options_.unit != 0 || slots_per_segment(options_, slot_bytes) == 0) {
+    return fail(Code::kInvalidArgument, "no slot of this size fits a segment");
+  }
+  if (segments_[number].slot_bytes != 0 || segments_[number].quarantined) {
+    return fail(Code::kInvalidArgument, "the segment has a class already or is quarantined");
+  }
+  std::erase(free_segments_, number);
+  assign(number, slot_bytes);
+  return {};
+}
+
+Result<Slot> SlotAllocator::adopt_slot(uint32_t number, uint32_t index, uint64_t bytes) {
+  if (number >= segments_.size() || index >= segments_[number].slots) {
+    return fail(Code::kInvalidArgument, "no such slot");
+  }
+  Segment& segment = segments_[number];
+  if (bytes > segment.slot_bytes) return fail(Code::kInvalidArgument, "larger than the slot");
+  if (segment.is_taken[index]) return fail(Code::kBusy, "the slot is taken");
+  if (index >= segment.fresh) {
+    // Pushed in falling order, so that they are handed out in rising order.
+    for (uint32_t skipped = index; skipped > segment.fresh; --skipped) segment.free_list.push_back(skipped - 1);
+    segment.fresh = index + 1;
+  } else {
+    std::erase(segment.free_list, index);
+  }
+  take(number, index, bytes);
+  return Slot{number, index, segment.slot_bytes};
+}
+
+void SlotAllocator::quarantine(uint32_t number) {
+  TERRACE_ASSERT(number < segments_.size());
+  Segment& segment = segments_[number];
+  if (segment.quarantined) return;
+  segment.quarantined = true;
+  if (segment.slot_bytes != 0) {
+    leave_class(number);
+  } else {
+    std::erase(free_segments_, number);
+  }
+}
+
+bool SlotAllocator::is_quarantined(uint32_t segment) const { return segments_[segment].quarantined; }
+
+void SlotAllocator::reset_segment(uint32_t number) {
+  TERRACE_ASSERT(number < segments_.size());
+  Segment& segment = segments_[number];
+  TERRACE_ASSERT(segment.taken == 0);
+  if (segment.slot_bytes != 0) {
+    if (!segment.quarantined) leave_class(number);
+    forget_layout(number);
+  } else if (!segment.quarantined) {
+    return;  // it is among the free ones already
+  }
+  segment.quarantined = false;
+  if (number < options_.segments) free_segments_.push_back(number);
+}
+
+void SlotAllocator::set_segments(uint32_t segments) {
+  std::erase_if(free_segments_, [&](uint32_t number) { return number >= segments; });
+  std::vector<uint32_t> added;
+  for (uint32_t number = segments; number > options_.segments; --number) {
+    // A number may come back whose segment still has a class from before the shrinking.
+    const bool known = number - 1 < segments_.size();
+    if (!known || (segments_[number - 1].slot_bytes == 0 && !segments_[number - 1].quarantined)) {
+      added.push_back(number - 1);
+    }
+  }
+  // New ones are used last, the lowest of them first.
+  free_segments_.insert(free_segments_.begin(), added.begin(), added.end());
+  if (segments > segments_.size()) segments_.resize(segments);
+  options_.segments = segments;
+}
+
+uint32_t SlotAllocator::slots_in(uint32_t segment) const { return segments_[segment].slots; }
+uint32_t SlotAllocator::taken_in(uint32_t segment) const { return segments_[segment].taken; }
+uint64_t SlotAllocator::slot_bytes_of(uint32_t segment) const { return segments_[segment].slot_bytes; }
+uint32_t SlotAllocator::segments() const { return options_.segments; }
+
+}  // namespace terrace::memory
