@@ -1,0 +1,72 @@
+#include "store/block_table.h"
+
+#include "base/assert.h"
+
+namespace terrace::store {
+
+BlockId BlockTable::find(const Key& key) const {
+  const auto entry = index_.find(key);
+  return entry ? entry->block : kNoBlock;
+}
+
+BlockId BlockTable::acquire(const Key& key) {
+  BlockId id = find(key);
+  if (id == kNoBlock) {
+    if (free_.empty()) {
+      id = static_cast<BlockId>(blocks_.size());
+      blocks_.emplace_back();
+    } else {
+      id = free_.back();
+      free_.pop_back();
+      blocks_[id] = Block{};
+    }
+    blocks_[id].key = key;
+    index_.put(key, {id, 0});
+  }
+  ++blocks_[id].refs;
+  return id;
+}
+
+void BlockTable::release(BlockId id) {
+  // A chain of placeholders unwinds in a loop: prompts can be thousands of blocks deep.
+  while (id != kNoBlock) {
+    Block& block = blocks_[id];
+    TERRACE_ASSERT(block.refs > 0);
+    if (--block.refs > 0) return;
+    TERRACE_ASSERT(block.mask == 0);
+    index_.erase(block.key);
+    free_.push_back(id);
+    id = block.parent;
+  }
+}
+
+void BlockTable::set_parent(BlockId id, const Key& parent) {
+  const bool held = (blocks_[id].mask & ~kInFlightBit) != 0;
+  if (held || blocks_[id].parent != kNoBlock || parent.is_zero() || parent == blocks_[id].key) return;
+  const BlockId parent_id = acquire(parent);
+  // Keys are hash chains, so a cycle means that a caller named parents at will: refuse the link, not the
+  // block.
+  for (BlockId up = parent_id; up != kNoBlock; up = blocks_[up].parent) {
+    if (up == id) return release(parent_id);
+  }
+  blocks_[id].parent = parent_id;
+}
+
+void BlockTable::set_bits(BlockId id, TierMask bits, bool on) {
+  Block& block = blocks_[id];
+  const auto mask = static_cast<TierMask>(on ? block.mask | bits : block.mask & ~bits);
+  if (mask == block.mask) return;
+  block.mask = mask;
+  index_.set_mask(block.key, mask);
+}
+
+void BlockTable::begin_flight(BlockId id) {
+  if (blocks_[id].in_flight++ == 0) set_bits(id, kInFlightBit, true);
+}
+
+void BlockTable::end_flight(BlockId id) {
+  TERRACE_ASSERT(blocks_[id].in_flight > 0);
+  if (--blocks_[id].in_flight == 0) set_bits(id, kInFlightBit, false);
+}
+
+}  // namespace terrace::store

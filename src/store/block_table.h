@@ -1,0 +1,52 @@
+// One entry per key the store knows: found through the index, addressed by a small id. A block lives while
+// something refers to it: a tier that holds it, a child, a running operation. Guarded by the store's mutex.
+#pragma once
+
+#include <vector>
+
+#include "store/index.h"
+#include "store/types.h"
+
+namespace terrace::store {
+
+struct Block {
+  Key key;
+  BlockId parent = kNoBlock;            // kNoBlock at the head of a chain, and while nobody told
+  uint32_t name_space = 0;              // NamespaceTable
+  uint32_t refs = 0;                    // residences, children, running operations
+  uint32_t in_flight = 0;               // reservations and writes that have not made it visible yet
+  TierMask mask = 0;                    // as in the index
+  MissReason fate = MissReason::kNone;  // why it is not in a tier the policy wanted it in
+};
+
+class BlockTable {
+ public:
+  explicit BlockTable(Index& index) : index_(index) {}
+
+  BlockId find(const Key& key) const;
+  // Finds or makes the block and adds a reference.
+  BlockId acquire(const Key& key);
+  void add_ref(BlockId id) { ++blocks_[id].refs; }
+  // Drops a reference; the last one forgets the block and releases its parent.
+  void release(BlockId id);
+  // Links the block below its parent (all zero: a head), once, and only while no tier holds the block: the
+  // counts of resident children stand on the link.
+  void set_parent(BlockId id, const Key& parent);
+
+  Block& operator[](BlockId id) { return blocks_[id]; }
+  const Block& operator[](BlockId id) const { return blocks_[id]; }
+  // Sets or clears bits of the mask, here and in the index.
+  void set_bits(BlockId id, TierMask bits, bool on);
+  // Counts what may make the block visible; lookups see the bit.
+  void begin_flight(BlockId id);
+  void end_flight(BlockId id);
+  size_t capacity() const { return blocks_.size(); }  // ids are below this
+  size_t live() const { return blocks_.size() - free_.size(); }
+
+ private:
+  Index& index_;
+  std::vector<Block> blocks_;
+  std::vector<BlockId> free_;
+};
+
+}  // namespace terrace::store

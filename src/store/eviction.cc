@@ -1,0 +1,74 @@
+// What leaves, and when (E1 to E3): demand eviction makes the room a request needs, a background pass keeps
+// usage between the watermarks.
+#include "store/flow_state.h"
+#include "store/storage_manager.h"
+
+namespace terrace::store {
+
+namespace {
+constexpr size_t kSlice = 64;  // blocks a background pass evicts before it lets others have the mutex
+}
+
+// The block left a tier. If nothing holds it any more, its story goes to the history.
+void StorageManager::left(BlockId block, MissReason reason) {
+  const Block& entry = blocks_[block];
+  if ((entry.mask & ~kInFlightBit) != 0) return;
+  history_.note(entry.key, entry.fate == MissReason::kNone ? reason : entry.fate);
+}
+
+void StorageManager::evict_from_tier(uint32_t tier, std::span<const BlockId> blocks) {
+  TierState& state = tier_state(tier);
+  std::vector<tier::RemoveOp> operations;
+  operations.reserve(blocks.size());
+  for (const BlockId block : blocks) {
+    const Residence& residence = (*state.residency)[state.residency->find(block)];
+    operations.push_back({blocks_[block].key, residence.place, residence.payload_bytes});
+    blocks_.add_ref(block);
+    state.residency->erase(block);
+    left(block, MissReason::kEvicted);
+    blocks_.release(block);
+  }
+  state.counts.evictions += blocks.size();
+  // Memory only, by the contract: the places are free when it returns.
+  state.tier->remove(operations, tier::RemoveKind::kEvict, [](Result<void>) {});
+}
+
+void StorageManager::check_watermarks() {
+  if (evict_posted_) return;
+  bool above =
+      l1_->residency().evicts() && static_cast<double>(l1_->used_bytes()) >
+                                       options_.l1.high_watermark * static_cast<double>(l1_->budget());
+  for (const TierState& state : tiers_) {
+    const uint64_t used = state.residency->payload_bytes() + state.residency->blocks() * record::kHeaderBytes;
+    above = above || (state.residency->evicts() && state.capacity > 0 &&
+                      static_cast<double>(used) > state.high_watermark * static_cast<double>(state.capacity));
+  }
+  if (!above) return;
+  evict_posted_ = true;
+  executor_.post([self = shared_from_this()] { self->background_evict(); });
+}
+
+void StorageManager::background_evict() {
+  Lock lock(mutex_);
+  const auto share = [](double part, uint64_t of) {
+    return static_cast<uint64_t>(part * static_cast<double>(of));
+  };
+  bool done = l1_->evict_to(share(options_.l1.low_watermark, l1_->budget()), kSlice);
+  for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
+    TierState& state = tier_state(tier);
+    if (state.capacity == 0 || !state.residency->evicts()) continue;
+    size_t slice = kSlice;
+    const uint64_t goal = share(state.low_watermark, state.capacity);
+    while (state.residency->payload_bytes() + state.residency->blocks() * record::kHeaderBytes > goal) {
+      const auto leaf = slice-- > 0 ? state.residency->coldest_leaf() : std::nullopt;
+      done = done && slice > 0;
+      if (!leaf) break;
+      evict_from_tier(tier, std::span(&*leaf, 1));
+    }
+  }
+  progress_made();
+  evict_posted_ = !done;
+  if (!done) executor_.post([self = shared_from_this()] { self->background_evict(); });
+}
+
+}  // namespace terrace::store

@@ -1,0 +1,178 @@
+// The state objects of running flows. Guarded by the store's mutex unless said otherwise.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "memory/region.h"
+#include "record/record.h"
+#include "store/storage_manager.h"
+
+namespace terrace::store {
+
+// A commit or put, for its completions: one event per write, one when the last has ended (S4).
+class Batch {
+ public:
+  explicit Batch(Notify to) : notify(std::move(to)) {}
+  Notify notify;
+  uint64_t pending = 0;                 // writes that have not ended
+  bool complete = false;                // all its writes are known
+  std::vector<memory::RegionUse> uses;  // put from caller memory
+};
+
+// One block on its way to one tier.
+struct WriteFlow {
+  BlockId block = kNoBlock;
+  uint32_t tier = 0;
+  Buffer* buffer = nullptr;  // referenced
+  tier::Placement where;
+  record::Secret secret{};
+  std::byte* header = nullptr;  // its header page: the buffer's own, or a page of the pool
+  bool own_header = false;
+  uint64_t rank = 0;
+  uint64_t credit = 0;
+  bool removed = false;  // removed or cleared meanwhile: never becomes visible (D1)
+  bool started = false;
+  std::vector<std::shared_ptr<Batch>> batches;
+};
+
+// One block being read from a tier into the arena, for everyone who wants it (R2).
+struct Load {
+  BlockId block = kNoBlock;
+  uint32_t tier = 0;
+  Buffer* buffer = nullptr;              // referenced
+  ResidenceId residence = kNoResidence;  // pinned
+  uint32_t generation = 0;
+  uint64_t place = 0;
+  io::IoClass io_class = io::IoClass::kLoad;
+  base::TimePoint deadline = base::kForever;
+  bool removed = false;
+  struct Waiting {
+    std::shared_ptr<LoadWaiter> waiter;
+    size_t index;
+  };
+  std::vector<Waiting> waiters;
+  // Not guarded: set once the read was issued; a cancel that comes earlier is seen then.
+  std::atomic<tier::ReadTicket> ticket{0};
+  std::atomic<bool> cancel_wanted{false};
+};
+
+// Verifies a record's parts as their bytes arrive, in whatever order (R6). On the tier's threads, one call at
+// a time.
+class ArrivalVerifier {
+ public:
+  // `payload` is where the payload stands; `tail` the page its last bytes arrive in when they do not arrive
+  // in place.
+  ArrivalVerifier(const record::Verifier& verifier, std::span<const std::byte> header,
+                  std::span<std::byte> payload, std::span<const std::byte> tail = {})
+      : verifier_(verifier), header_(header), payload_(payload), tail_(tail) {}
+
+  void arrived(uint64_t offset, uint64_t bytes);
+  // The transfer's own result, or kCorrupt when what arrived is not the block.
+  Result<void> outcome(Result<void> transferred) const;
+  const record::BlockMeta& meta() const { return verifier_.meta(); }
+
+ private:
+  struct Range {
+    uint64_t offset, bytes;
+  };
+  void verify(Range range);
+
+  record::Verifier verifier_;
+  std::span<const std::byte> header_;
+  std::span<std::byte> payload_;
+  std::span<const std::byte> tail_;
+  bool header_arrived_ = false;
+  std::vector<Range> early_;  // arrived before the header
+  Result<void> result_;
+};
+
+}  // namespace terrace::store
+
+namespace terrace {
+
+struct GetOperation::State final : store::LoadWaiter, std::enable_shared_from_this<GetOperation::State> {
+  enum class Phase : uint8_t { kReady, kLoading, kVerifying, kMissed };
+  struct Item {
+    Phase phase = Phase::kMissed;
+    store::Buffer* buffer = nullptr;  // referenced
+    uint16_t source = 0;
+    MissReason reason = MissReason::kBehindHole;
+    store::BlockId block = store::kNoBlock;
+    Key key;
+  };
+  void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;
+
+  std::shared_ptr<store::StorageManager> manager;
+  std::vector<Item> items;
+  size_t pending = 0;
+  bool finished = false;
+  std::optional<WriteBack> write_back;
+  Notify notify;
+  base::TimerId timer = 0;
+  base::Event event;  // result is there
+  std::optional<Blocks> blocks;
+};
+
+struct IntoOperation::State final : store::LoadWaiter, std::enable_shared_from_this<IntoOperation::State> {
+  enum class Phase : uint8_t { kDone, kLoading, kCopyQueued, kCopying, kDirect, kMissed };
+  struct Item {
+    Phase phase = Phase::kMissed;
+    store::Buffer* buffer = nullptr;  // referenced until the result
+    uint16_t source = 0;
+    MissReason reason = MissReason::kBehindHole;
+    store::BlockId block = store::kNoBlock;
+    std::span<std::byte> to;
+    memory::RegionUse use;
+    // Of a direct read:
+    store::ResidenceId residence = store::kNoResidence;
+    uint32_t generation = 0;
+    uint64_t place = 0;
+    std::byte* header = nullptr;
+    std::byte* tail = nullptr;
+    tier::ReadTicket ticket = 0;
+    bool missed = false;  // answered as a miss while IO still runs
+  };
+  void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;
+  bool touching(const Item& item) const {
+    return item.phase == Phase::kDirect || item.phase == Phase::kCopying;
+  }
+
+  std::shared_ptr<store::StorageManager> manager;
+  std::vector<Item> items;
+  bool finished = false;
+  bool released_sent = false;
+  std::optional<WriteBack> write_back;
+  Notify notify;
+  base::TimerId timer = 0;
+  base::Event ready_event, released_event;
+  IntoResult result;
+};
+
+struct PrefetchTicket::State final : store::LoadWaiter, std::enable_shared_from_this<PrefetchTicket::State> {
+  enum class Phase : uint8_t { kWaiting, kLoading, kReady, kGone };
+  struct Item {
+    Phase phase = Phase::kWaiting;
+    store::Buffer* buffer = nullptr;  // referenced: the ticket's lease
+    uint16_t source = 0;
+    uint64_t bytes = 0;
+    Key key;
+  };
+  void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;
+
+  std::shared_ptr<store::StorageManager> manager;
+  std::vector<Item> items;
+  size_t next = 0;       // first not asked for
+  size_t validated = 0;  // items before it arrived and were kept
+  size_t loading = 0;
+  size_t arrived = 0, failed = 0;
+  bool ended = false;
+  bool cancelled = false;
+  PrefetchPolicy policy = PrefetchPolicy::kRetain;
+  std::optional<WriteBack> write_back;
+  Notify notify;
+  base::TimerId hold_timer = 0;
+};
+
+}  // namespace terrace

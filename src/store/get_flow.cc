@@ -1,0 +1,264 @@
+// get and get_async: one flow (R1); the validated prefix (R3), write-back (R4), deadlines (R5).
+#include <algorithm>
+
+#include "base/assert.h"
+#include "store/flow_state.h"
+#include "store/storage_manager.h"
+
+namespace terrace::store {
+
+uint64_t StorageManager::use_times(size_t count) {
+  const auto now = static_cast<uint64_t>(clock_.now().time_since_epoch().count()) + parts_.use_time_base;
+  last_use_time_ = std::max(last_use_time_ + count, now);
+  return last_use_time_;
+}
+
+void StorageManager::touch_all(BlockId block, uint64_t time) {
+  if (const ResidenceId id = l1_->residency().find(block); id != kNoResidence) {
+    l1_->residency().touch(id, time, false);
+  }
+  for (TierState& state : tiers_) {
+    const ResidenceId id = state.residency->find(block);
+    if (id == kNoResidence) continue;
+    state.residency->touch(id, time, false);
+    state.tier->used((*state.residency)[id].place, (*state.residency)[id].rank);
+  }
+}
+
+bool StorageManager::keep(uint32_t source, std::optional<WriteBack> wanted) const {
+  if (source == kL1 || options_.l1.mode != L1Mode::kCache) return false;
+  if (tier_state(source).tier->capabilities().local_memory) return false;
+  return wanted.value_or(options_.write_back) == WriteBack::kAlways;
+}
+
+// Keeps a loaded buffer in L1, unless another copy of the block is there already. Returns what L1 holds.
+Buffer* StorageManager::adopt(Buffer* buffer) {
+  if (buffer->resident) return buffer;
+  if (Buffer* resident = l1_->find(buffer->block)) return resident;
+  if (buffer->removed || closed_.load()) return nullptr;
+  l1_->publish(buffer, use_times(1));
+  return buffer;
+}
+
+void StorageManager::count_result(size_t asked, std::span<const uint16_t> sources,
+                                  std::span<const MissReason> reasons) {
+  keys_asked_ += asked;
+  keys_delivered_ += sources.size();
+  for (const uint16_t source : sources) ++(source == kL1 ? l1_counts_ : tier_state(source).counts).hits;
+  for (const MissReason reason : reasons) ++misses_[static_cast<size_t>(reason)];
+}
+
+// A copy of L1 is verified now and then: memory fails too, and clients of a later server can err.
+bool StorageManager::sample_verification(Buffer* buffer) {
+  if (!buffer->summed || options_.l1.verify == VerifyL1::kOff) return false;
+  return options_.l1.verify == VerifyL1::kAlways || ++buffer->hits % 64 == 0;
+}
+
+std::shared_ptr<GetOperation::State> StorageManager::start_get(std::span<const Key> keys,
+                                                               const GetOptions& options,
+                                                               const Notify& notify) {
+  auto get = std::make_shared<GetOperation::State>();
+  get->manager = shared_from_this();
+  get->items.resize(keys.size());
+  get->write_back = options.write_back;
+  get->notify = notify;
+  const auto deadline = deadline_of(options.timeout);
+  Start start;
+  std::vector<size_t> to_verify;
+  {
+    Lock lock(mutex_);
+    for (size_t i = 0; i < keys.size(); ++i) get->items[i].key = keys[i];
+    for (size_t i = 0; i < keys.size(); ++i) {
+      auto& item = get->items[i];
+      const Found found = locate(keys[i], item.block);
+      item.reason = found.reason;
+      if (found.buffer != nullptr) {
+        l1_->ref(found.buffer);
+        take_hold(found.buffer);
+        item.buffer = found.buffer;
+        item.phase = GetOperation::State::Phase::kReady;
+        if (sample_verification(found.buffer)) {
+          item.phase = GetOperation::State::Phase::kVerifying;
+          ++get->pending;
+          to_verify.push_back(i);
+        }
+      } else if (found.tier != 0) {
+        item.reason = load(item.block, found.tier, io::IoClass::kLoad, get, i, start);
+        if (item.reason == MissReason::kNone) {
+          item.phase = GetOperation::State::Phase::kLoading;
+          ++get->pending;
+        }
+      }
+      if (item.reason != MissReason::kNone) break;  // the rest is behind the hole
+    }
+    if (get->pending == 0) finish_get(*get);
+  }
+  if (!to_verify.empty()) {
+    executor_.post([self = shared_from_this(), get, to_verify] {
+      for (const size_t index : to_verify) self->verify_resident(get, index);
+    });
+  }
+  if (!get->event.is_set()) {
+    const base::TimerId timer =
+        executor_.post_at(deadline, [weak = std::weak_ptr(get), self = shared_from_this()] {
+          const auto running = weak.lock();
+          if (running == nullptr) return;
+          Start given_up;
+          {
+            Lock lock(self->mutex_);
+            self->end_get(*running, MissReason::kDeadline, given_up);
+          }
+          self->issue(given_up);
+        });
+    Lock lock(mutex_);
+    if (get->finished)
+      executor_.cancel(timer);
+    else
+      get->timer = timer;
+  }
+  issue(start);
+  return get;
+}
+
+// On the executor: a hit that the sample chose.
+void StorageManager::verify_resident(const std::shared_ptr<GetOperation::State>& get, size_t index) {
+  auto& item = get->items[index];
+  Buffer* buffer = item.buffer;
+  {
+    Lock lock(mutex_);
+    if (get->finished || item.phase != GetOperation::State::Phase::kVerifying) return;
+    l1_->ref(buffer);
+  }
+  const record::PartSums expected = record::sums_in(buffer->header());
+  record::PartSums actual;
+  record::sum_parts(buffer->meta.key, buffer->payload(), actual);
+  const bool right =
+      expected.count == actual.count &&
+      std::equal(expected.sums.begin(), expected.sums.begin() + expected.count, actual.sums.begin());
+  Lock lock(mutex_);
+  if (!right) {
+    ++l1_counts_.verification_failures;
+    history_.note(buffer->meta.key, MissReason::kDamaged);
+    if (buffer->resident) l1_->drop(buffer->block);
+  }
+  if (!get->finished && item.phase == GetOperation::State::Phase::kVerifying) {
+    item.phase = right ? GetOperation::State::Phase::kReady : GetOperation::State::Phase::kMissed;
+    if (!right) {
+      item.reason = MissReason::kDamaged;
+      item.buffer = nullptr;
+      l1_->unref(buffer);
+    }
+    if (--get->pending == 0) finish_get(*get);
+  }
+  l1_->unref(buffer);
+}
+
+// All have answered, or the deadline has: the contiguous prefix is the result, the rest is given back (R3,
+// R8).
+void StorageManager::finish_get(GetOperation::State& get) {
+  using Phase = GetOperation::State::Phase;
+  get.finished = true;
+  if (get.timer != 0) executor_.cancel(get.timer);
+  size_t prefix = 0;
+  while (prefix < get.items.size() && get.items[prefix].phase == Phase::kReady) ++prefix;
+
+  Blocks blocks;
+  blocks.views_.reserve(prefix);
+  blocks.buffers_.reserve(prefix);
+  std::vector<uint16_t> sources(prefix);
+  const uint64_t time = use_times(prefix + 1);
+  for (size_t i = 0; i < get.items.size(); ++i) {
+    auto& item = get.items[i];
+    Buffer* buffer = std::exchange(item.buffer, nullptr);
+    if (i >= prefix) {
+      if (buffer != nullptr) l1_->unref(buffer);
+      if (i == prefix && item.reason == MissReason::kNone) item.reason = MissReason::kDeadline;
+      blocks.reasons_.push_back(i == prefix ? item.reason : MissReason::kBehindHole);
+      continue;
+    }
+    if (keep(item.source, get.write_back)) adopt(buffer);
+    touch_all(buffer->block, time - i);  // the head warmest, the tail coldest (E1)
+    sources[i] = item.source;
+    blocks.views_.push_back({item.key, buffer->payload(), item.source});
+    blocks.buffers_.push_back(buffer);
+  }
+  leased_ += blocks.buffers_.size();
+  count_result(get.items.size(), sources, blocks.reasons_);
+  blocks.manager_ = shared_from_this();
+  get.blocks = std::move(blocks);
+  Completion event;
+  event.kind = EventKind::kResult;
+  post_event(get.notify, event);
+  executor_.signal(get.event);
+  check_watermarks();
+}
+
+void StorageManager::end_get(GetOperation::State& get, MissReason reason, Start& start) {
+  using Phase = GetOperation::State::Phase;
+  if (get.finished) return;
+  for (auto& item : get.items) {
+    if (item.phase == Phase::kLoading) leave_load(item.block, &get, start);
+    if (item.phase == Phase::kLoading || item.phase == Phase::kVerifying) {
+      item.phase = Phase::kMissed;
+      item.reason = reason;
+    }
+  }
+  get.pending = 0;
+  finish_get(get);
+}
+
+Result<Blocks> StorageManager::get(std::span<const Key> keys, const GetOptions& options) {
+  if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
+  const auto get = start_get(keys, options, {});
+  // The flow's own timer ends it at the deadline; this bound is for an executor that is gone.
+  if (!executor_.wait(get->event, base::kForever)) cancel(get);
+  auto blocks = take(get);
+  if (!blocks) return fail(Code::kInternal, "a finished get has no result");
+  return std::move(*blocks);
+}
+
+Result<GetOperation> StorageManager::get_async(std::span<const Key> keys, const GetOptions& options,
+                                               const Notify& notify) {
+  if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
+  GetOperation operation;
+  operation.state_ = start_get(keys, options, notify);
+  return operation;
+}
+
+void StorageManager::cancel(const std::shared_ptr<GetOperation::State>& state) {
+  Start start;
+  {
+    Lock lock(mutex_);
+    end_get(*state, MissReason::kCancelled, start);
+  }
+  issue(start);
+}
+
+std::optional<Blocks> StorageManager::take(const std::shared_ptr<GetOperation::State>& state) {
+  Lock lock(mutex_);
+  if (!state->finished) return std::nullopt;
+  return std::exchange(state->blocks, std::nullopt);
+}
+
+void StorageManager::release(std::span<Buffer* const> buffers) {
+  Lock lock(mutex_);
+  for (Buffer* buffer : buffers) l1_->unref(buffer);
+  leased_ -= std::min<uint64_t>(leased_, buffers.size());
+  progress_made();
+}
+
+}  // namespace terrace::store
+
+namespace terrace {
+
+void GetOperation::State::loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason)
+    TERRACE_THREAD(no_thread_safety_analysis) {
+  Item& item = items[index];
+  item.phase = buffer != nullptr ? Phase::kReady : Phase::kMissed;
+  item.buffer = buffer;
+  item.source = source;
+  item.reason = reason;
+  if (--pending == 0) manager->finish_get(*this);
+}
+
+}  // namespace terrace

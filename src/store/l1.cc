@@ -1,0 +1,131 @@
+#include "store/l1.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace terrace::store {
+
+L1::L1(std::unique_ptr<memory::Arena> arena, std::unique_ptr<policy::EvictionPolicy> policy,
+       BlockTable& blocks, Left left)
+    : arena_(std::move(arena)),
+      blocks_(blocks),
+      residency_(kL1, blocks, std::move(policy)),
+      left_(std::move(left)) {}
+
+// Whoever still held a buffer held the store too, so only resident ones are left here.
+L1::~L1() {
+  for (uint32_t segment = 0; segment < arena_->slots().segments(); ++segment) {
+    for (const BlockId block : residency_.blocks_in(segment)) drop(block);
+  }
+}
+
+uint64_t L1::budget() const {
+  const auto& options = arena_->slots().options();
+  return options.segment_bytes * arena_->slots().segments();
+}
+
+Buffer* L1::allocate(const record::BlockMeta& meta) {
+  const uint64_t bytes = record::record_bytes(meta.payload_bytes);
+  bool took_segment = false;  // at most one a reservation (E2)
+  for (;;) {
+    auto got = arena_->allocate(bytes);
+    if (got) {
+      auto buffer = std::make_unique<Buffer>();
+      buffer->slot = got->slot;
+      buffer->slot_bytes = got->bytes;
+      buffer->meta = meta;
+      buffer->refs = 1;
+      buffer->block = blocks_.acquire(meta.key);
+      buffer->parent = blocks_[buffer->block].parent;
+      residency_.add_child(buffer->parent);
+      residency_.hold_segment(buffer->slot.segment);
+      ++buffers_;
+      private_bytes_ += buffer->slot.bytes;
+      return buffer.release();  // owned by its references; free() takes it back
+    }
+    if (got.error().code != Code::kNoRoom) return nullptr;
+    if (const auto leaf = residency_.coldest_leaf(arena_->slots().class_for(bytes))) {
+      evict(*leaf);
+      continue;
+    }
+    if (took_segment) return nullptr;
+    took_segment = true;
+    const auto segment = residency_.coldest_segment();
+    if (segment.empty()) return nullptr;
+    ++evicted_segments_;
+    for (const BlockId block : segment) evict(block);
+  }
+}
+
+void L1::ref(Buffer* buffer) {
+  if (buffer->refs++ == 0 && buffer->resident) residency_.pin(residency_.find(buffer->block));
+}
+
+void L1::unref(Buffer* buffer) {
+  TERRACE_ASSERT(buffer->refs > 0);
+  if (--buffer->refs > 0) return;
+  if (!buffer->resident) return free(buffer);
+  residency_.unpin(residency_.find(buffer->block));
+  if (buffer->temporary) drop(buffer->block);
+}
+
+void L1::publish(Buffer* buffer, policy::Rank rank) {
+  TERRACE_ASSERT(!buffer->resident && buffer->refs > 0);
+  const ResidenceId id =
+      residency_.insert(buffer->block, buffer->meta.payload_bytes, reinterpret_cast<uint64_t>(buffer),
+                        buffer->slot.bytes, buffer->slot.segment, rank);
+  residency_.pin(id);
+  residency_.drop_segment(buffer->slot.segment);
+  residency_.drop_child(buffer->parent);
+  buffer->parent = kNoBlock;
+  private_bytes_ -= buffer->slot.bytes;
+  buffer->resident = true;
+}
+
+Buffer* L1::find(BlockId block) const {
+  const ResidenceId id = residency_.find(block);
+  return id == kNoResidence ? nullptr : reinterpret_cast<Buffer*>(residency_[id].place);
+}
+
+void L1::drop(BlockId block) {
+  Buffer* buffer = find(block);
+  if (buffer == nullptr) return;
+  residency_.erase(block);
+  buffer->resident = false;
+  private_bytes_ += buffer->slot.bytes;
+  residency_.hold_segment(buffer->slot.segment);
+  if (buffer->refs == 0) free(buffer);
+}
+
+void L1::evict(BlockId block) {
+  ++evictions_;
+  blocks_.add_ref(block);  // so that it is still there to be told of
+  drop(block);
+  left_(block, MissReason::kEvicted);
+  blocks_.release(block);
+}
+
+bool L1::evict_to(uint64_t bytes, size_t count) {
+  while (used_bytes() > bytes) {
+    if (count-- == 0) return false;
+    const auto leaf = residency_.coldest_leaf();
+    if (!leaf) return true;  // nothing may leave
+    evict(*leaf);
+  }
+  return true;
+}
+
+void L1::free(Buffer* buffer) {
+  residency_.drop_segment(buffer->slot.segment);
+  residency_.drop_child(buffer->parent);
+  private_bytes_ -= buffer->slot.bytes;
+  --buffers_;
+  // Under the mutex, but only for `erase`, which an operator asked for.
+  if (buffer->erase) std::ranges::fill(buffer->slot_bytes, std::byte{0});
+  arena_->free(buffer->slot, record::record_bytes(buffer->meta.payload_bytes));
+  blocks_.release(buffer->block);
+  std::unique_ptr<Buffer> owned(buffer);
+}
+
+}  // namespace terrace::store

@@ -1,0 +1,60 @@
+// L1: the arena, the buffers in it, and the residency of what it holds. Guarded by the store's mutex.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "store/buffer.h"
+#include "store/residency.h"
+
+namespace terrace::store {
+
+class L1 {
+ public:
+  // `left` is told of every block that leaves by eviction.
+  using Left = std::function<void(BlockId, MissReason)>;
+  L1(std::unique_ptr<memory::Arena> arena, std::unique_ptr<policy::EvictionPolicy> policy, BlockTable& blocks,
+     Left left);
+  ~L1();
+
+  // A private buffer with one reference, or null when no room can be made (E2). Keeps a reference to the
+  // block.
+  Buffer* allocate(const record::BlockMeta& meta);
+  // Drops a reference; frees the memory when it was the last one and L1 does not hold the buffer.
+  void unref(Buffer* buffer);
+  void ref(Buffer* buffer);
+  // L1 holds the buffer from now on; its block must not be resident yet.
+  void publish(Buffer* buffer, policy::Rank rank);
+  Buffer* find(BlockId block) const;
+  // Takes the block out of L1; leased bytes live on.
+  void drop(BlockId block);
+  // Evicts cold leaves until at most `bytes` of slots are used, at most `count` blocks. True when it got
+  // there.
+  bool evict_to(uint64_t bytes, size_t count);
+
+  Residency& residency() { return residency_; }
+  memory::Arena& arena() { return *arena_; }
+  const memory::Arena& arena() const { return *arena_; }
+  uint64_t budget() const;
+  uint64_t used_bytes() const { return arena_->slots().usage().slot_bytes; }
+  uint64_t evictions() const { return evictions_; }
+  uint64_t evicted_segments() const { return evicted_segments_; }
+  uint64_t buffers() const { return buffers_; }              // alive, resident or not
+  uint64_t private_bytes() const { return private_bytes_; }  // of buffers L1 does not hold
+
+ private:
+  void evict(BlockId block);
+  void free(Buffer* buffer);
+
+  std::unique_ptr<memory::Arena> arena_;
+  BlockTable& blocks_;
+  Residency residency_;
+  Left left_;
+  uint64_t evictions_ = 0;
+  uint64_t evicted_segments_ = 0;
+  uint64_t buffers_ = 0;
+  uint64_t private_bytes_ = 0;
+};
+
+}  // namespace terrace::store

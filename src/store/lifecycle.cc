@@ -1,0 +1,410 @@
+// Open, what tiers announce, statistics, close (D3).
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "key/sha256.h"
+#include "policy/eviction.h"
+#include "store/flow_state.h"
+#include "store/storage_manager.h"
+
+namespace terrace::store {
+
+namespace {
+
+uint64_t credit_or(uint64_t configured, uint64_t budget, uint64_t share) {
+  return configured != 0 ? configured : std::min<uint64_t>(256 * base::kMiB, budget / share);  // C3
+}
+
+}  // namespace
+
+class StorageManager::Listener final : public tier::TierListener {
+ public:
+  Listener(StorageManager& manager, uint32_t tier) : manager_(manager), tier_(tier) {}
+  std::vector<uint32_t> found(std::span<const tier::FoundBlock> blocks) override {
+    return manager_.found(tier_, blocks);
+  }
+  void recovered(Result<void> result) override { manager_.recovered(tier_, result); }
+  void gone(const Key& key, tier::Place place) override { manager_.gone(tier_, key, place); }
+  void state_changed() override { manager_.state_changed(tier_); }
+
+ private:
+  StorageManager& manager_;
+  const uint32_t tier_;
+};
+
+std::string hashed_salt(const std::string& salt) {
+  key::Sha256 digest;
+  digest.add(salt.data(), salt.size());
+  return to_hex(digest.finish());
+}
+
+StorageManager::StorageManager(const StoreOptions& options, StoreParts parts)
+    : options_(options),
+      store_credit_max_(credit_or(options.store_bytes_in_flight, options.l1.budget, 2)),
+      prefetch_credit_max_(credit_or(options.prefetch_bytes_in_flight, options.l1.budget, 4)),
+      parts_(std::move(parts)),
+      clock_(*parts_.clock),
+      executor_(*parts_.executor),
+      history_(options.history),
+      blocks_(index_) {}
+
+StorageManager::~StorageManager() {
+  // The last handle is gone; a store that was never closed is closed here, without waiting for long.
+  close(std::chrono::seconds(2)).value_or(0);
+  warmer_ = {};  // joins: it touches the arena
+}
+
+Outcome<std::shared_ptr<StorageManager>> StorageManager::create(const StoreOptions& options,
+                                                                StoreParts parts) {
+  if (auto ok = options.validate(); !ok) return std::unexpected(ok.error());
+  std::shared_ptr<StorageManager> manager(new StorageManager(options, std::move(parts)));
+  if (auto ok = manager->build(); !ok) return std::unexpected(ok.error());
+  manager->start_tiers();
+  return manager;
+}
+
+Outcome<void> StorageManager::build() {
+  const memory::ArenaOptions arena{options_.l1.budget, 0, options_.l1.largest_block};
+  const auto segment = memory::arena_segment_bytes(
+      arena, options_.l1.largest_block == 0 ? 0 : record::record_bytes(options_.l1.largest_block));
+  if (!segment) return std::unexpected(segment.error());
+  auto l1_policy = policy::make_eviction_policy(options_.l1.eviction);
+  if (!l1_policy) return std::unexpected(l1_policy.error());
+  auto memory = std::make_unique<memory::Arena>(std::move(parts_.segments), *segment,
+                                                static_cast<uint32_t>(options_.l1.budget / *segment));
+  Lock lock(mutex_);
+  l1_ = std::make_unique<L1>(std::move(memory), std::move(*l1_policy), blocks_,
+                             [this](BlockId block, MissReason reason)
+                                 TERRACE_THREAD(no_thread_safety_analysis) { left(block, reason); });
+  for (uint32_t i = 0; i < parts_.tiers.size(); ++i) {
+    const std::string name = i < parts_.eviction.size() ? parts_.eviction[i] : "lru";
+    auto tier_policy = policy::make_eviction_policy(name);
+    if (!tier_policy) return std::unexpected(tier_policy.error());
+    TierState state;
+    state.tier = std::move(parts_.tiers[i]);
+    state.residency = std::make_unique<Residency>(i + 1, blocks_, std::move(*tier_policy));
+    state.listener = std::make_unique<Listener>(*this, i + 1);
+    state.name = i < options_.tiers.size() ? options_.tiers[i].name : std::string(state.tier->name());
+    if (i < options_.tiers.size()) {
+      state.high_watermark = options_.tiers[i].disk.high_watermark;
+      state.low_watermark = options_.tiers[i].disk.low_watermark;
+    }
+    for (const auto& known : state.tier->namespaces()) namespaces_.describe(known);
+    tiers_.push_back(std::move(state));
+  }
+  visible_.store(tier_bit(kL1));
+  return {};
+}
+
+void StorageManager::start_tiers() {
+  const auto tiers = tier_pointers();
+  for (uint32_t i = 0; i < tiers.size(); ++i) {
+    tier::TierListener* listener = nullptr;
+    {
+      Lock lock(mutex_);
+      tiers_[i].capacity = tiers[i]->status().usage.capacity_bytes;
+      listener = tiers_[i].listener.get();
+    }
+    tiers[i]->start(*listener);
+    state_changed(i + 1);
+  }
+}
+
+void StorageManager::warm_in_background() {
+  memory::Arena* arena = nullptr;
+  uint32_t segments = 0;
+  {
+    Lock lock(mutex_);
+    arena = &l1_->arena();
+    segments = arena->slots().segments();
+  }
+  warmer_ = std::jthread([arena, segments](const std::stop_token& stop) {
+    for (uint32_t segment = 0; segment < segments && !stop.stop_requested(); ++segment) {
+      if (!arena->warm(segment)) return;  // an allocation that needs it will say why
+    }
+  });
+}
+
+std::vector<tier::Tier*> StorageManager::tier_pointers() const {
+  Lock lock(mutex_);
+  std::vector<tier::Tier*> tiers;
+  for (const TierState& state : tiers_) tiers.push_back(state.tier.get());
+  return tiers;
+}
+
+Outcome<Key> StorageManager::open_namespace(const Namespace& fields) {
+  auto root = namespace_root(fields);
+  if (!root) return root;
+  tier::KnownNamespace known{*root, fields, true};
+  if (fields.tenant_salt) known.fields.tenant_salt = hashed_salt(*fields.tenant_salt);
+  {
+    Lock lock(mutex_);
+    if (namespaces_[namespaces_.number(*root)].known) return root;
+    namespaces_.describe(known);
+  }
+  for (tier::Tier* tier : tier_pointers()) tier->remember_namespace(known);
+  return root;
+}
+
+// --- what tiers announce
+
+std::vector<uint32_t> StorageManager::found(uint32_t tier, std::span<const tier::FoundBlock> blocks) {
+  std::vector<uint32_t> unwanted;
+  Lock lock(mutex_);
+  Residency& residency = *tier_state(tier).residency;
+  for (uint32_t i = 0; i < blocks.size(); ++i) {
+    const tier::FoundBlock& found = blocks[i];
+    const BlockId block = blocks_.acquire(found.meta.key);
+    if (residency.find(block) != kNoResidence || closed_.load()) {
+      unwanted.push_back(i);
+    } else {
+      blocks_.set_parent(block, found.meta.parent);
+      blocks_[block].name_space = namespaces_.number(found.meta.root);
+      residency.insert(block, found.meta.payload_bytes, found.where.place, found.where.bucket,
+                       found.where.segment, found.rank);
+    }
+    blocks_.release(block);
+  }
+  return unwanted;
+}
+
+void StorageManager::recovered(uint32_t tier, Result<void> result) {
+  if (!result) base::log::warn("tier {}: recovery ended early: {}", tier, to_string(result.error()));
+  Lock lock(mutex_);
+  tier_state(tier).recovered = true;
+  progress_made();
+  check_watermarks();
+}
+
+void StorageManager::gone(uint32_t tier, const Key& key, tier::Place place) {
+  Lock lock(mutex_);
+  Residency& residency = *tier_state(tier).residency;
+  const BlockId block = blocks_.find(key);
+  if (block == kNoBlock) return;
+  const ResidenceId id = residency.find(block);
+  if (id == kNoResidence || residency[id].place != place) return;
+  blocks_.add_ref(block);
+  residency.erase(block);
+  left(block, MissReason::kDeviceError);
+  blocks_.release(block);
+}
+
+void StorageManager::state_changed(uint32_t tier) {
+  const auto state = tier_pointers()[tier - 1]->status().state;
+  const bool whole = state == tier::State::kReady || state == tier::State::kRecovering;
+  const bool some = state == tier::State::kDegraded;
+  const TierMask bit = tier_bit(tier);
+  if (whole)
+    visible_.fetch_or(bit);
+  else
+    visible_.fetch_and(static_cast<TierMask>(~bit));
+  if (some)
+    partial_.fetch_or(bit);
+  else
+    partial_.fetch_and(static_cast<TierMask>(~bit));
+}
+
+bool StorageManager::wait_recovered(Timeout timeout) {
+  const auto deadline = deadline_of(timeout);
+  for (;;) {
+    uint64_t mark = 0;
+    {
+      Lock lock(mutex_);
+      mark = progress_;
+      if (std::ranges::all_of(tiers_, [](const TierState& state) { return state.recovered; })) return true;
+    }
+    if (!wait_progress(mark, deadline)) return false;
+  }
+}
+
+// --- waiting
+
+base::TimePoint StorageManager::deadline_of(Timeout timeout) const {
+  return base::after(clock_.now(), timeout == kDefaultTimeout ? options_.get_timeout : timeout);
+}
+
+uint64_t StorageManager::progress() const {
+  Lock lock(mutex_);
+  return progress_;
+}
+
+void StorageManager::progress_made() {
+  ++progress_;
+  for (const auto& waiter : progress_waiters_) executor_.signal(*waiter);
+  progress_waiters_.clear();
+}
+
+bool StorageManager::wait_progress(uint64_t mark, base::TimePoint deadline) {
+  auto event = std::make_shared<base::Event>();
+  {
+    Lock lock(mutex_);
+    if (progress_ != mark) return true;
+    progress_waiters_.push_back(event);
+  }
+  if (executor_.wait(*event, deadline)) return true;
+  Lock lock(mutex_);
+  std::erase(progress_waiters_, event);
+  return false;
+}
+
+uint64_t StorageManager::running() const {
+  return writes_.size() + loads_running_ + intos_running_ + removals_running_;
+}
+
+Result<void> StorageManager::sync(Timeout timeout) {
+  const auto deadline = deadline_of(timeout);
+  for (;;) {
+    uint64_t mark = 0;
+    {
+      Lock lock(mutex_);
+      mark = progress_;
+      if (writes_.empty()) break;
+    }
+    if (!wait_progress(mark, deadline)) return fail(Code::kDeadline, "writes are still under way");
+  }
+  for (tier::Tier* tier : tier_pointers()) {
+    struct Answer {
+      base::Event event;
+      Result<void> result;
+    };
+    auto answer = std::make_shared<Answer>();
+    tier->sync([this, answer](Result<void> result) {
+      answer->result = result;
+      executor_.signal(answer->event);
+    });
+    if (!executor_.wait(answer->event, deadline)) return fail(Code::kDeadline, "a tier is still syncing");
+    if (!answer->result) return answer->result;
+  }
+  return {};
+}
+
+Result<uint64_t> StorageManager::close(Timeout timeout) {
+  if (closed_.exchange(true)) return 0;
+  const auto deadline = deadline_of(timeout);
+  std::vector<std::shared_ptr<PrefetchTicket::State>> waiting;
+  {
+    Lock lock(mutex_);
+    waiting.assign(prefetches_.begin(), prefetches_.end());
+  }
+  for (const auto& prefetch : waiting) cancel(prefetch);
+  uint64_t abandoned = 0;
+  for (;;) {
+    uint64_t mark = 0;
+    {
+      Lock lock(mutex_);
+      mark = progress_;
+      abandoned = running();
+    }
+    if (abandoned == 0 || !wait_progress(mark, deadline)) break;
+  }
+  for (tier::Tier* tier : tier_pointers()) abandoned += tier->close(deadline);
+  visible_.store(tier_bit(kL1));
+  // What is posted still refers to the store: let it run, so that the last reference is not the executor's.
+  auto drained = std::make_shared<base::Event>();
+  executor_.post([this, drained] { executor_.signal(*drained); });
+  executor_.wait(*drained, base::after(clock_.now(), std::chrono::seconds(1)));
+  return abandoned;
+}
+
+// --- telling
+
+StoreStats StorageManager::stats() const {
+  std::vector<tier::Status> statuses;
+  for (tier::Tier* tier : tier_pointers()) statuses.push_back(tier->status());
+  StoreStats stats;
+  Lock lock(mutex_);
+  TierStats l1 = l1_counts_;
+  l1.name = "l1";
+  l1.state = "ready";
+  l1.used_bytes = l1_->used_bytes();
+  l1.allocated_bytes = l1_->arena().mapped_bytes();
+  l1.capacity_bytes = l1_->budget();
+  l1.blocks = l1_->residency().blocks();
+  l1.evictions = l1_->evictions();
+  l1.evicted_segments = l1_->evicted_segments();
+  stats.tiers.push_back(std::move(l1));
+  for (size_t i = 0; i < tiers_.size(); ++i) {
+    TierStats tier = tiers_[i].counts;
+    tier.name = tiers_[i].name;
+    tier.state = tier::to_string(statuses[i].state);
+    tier.engine = statuses[i].engine;
+    tier.last_error = statuses[i].last_error;
+    tier.used_bytes = statuses[i].usage.used_bytes;
+    tier.allocated_bytes = statuses[i].usage.allocated_bytes;
+    tier.capacity_bytes = statuses[i].usage.capacity_bytes;
+    tier.blocks = tiers_[i].residency->blocks();
+    for (const auto& path : statuses[i].paths) {
+      tier.paths.push_back(path.path + ": " + std::string(tier::to_string(path.state)) +
+                           (path.last_error.empty() ? "" : " (" + path.last_error + ")"));
+    }
+    stats.recovering = stats.recovering || !tiers_[i].recovered;
+    stats.tiers.push_back(std::move(tier));
+  }
+  stats.page_state = l1_->arena().page_state();
+  stats.keys_asked = keys_asked_;
+  stats.keys_delivered = keys_delivered_;
+  std::ranges::copy(misses_, stats.misses);
+  stats.reservations = reservations_;
+  stats.reserved_bytes = reserved_bytes_;
+  stats.leased_blocks = leased_;
+  stats.private_bytes = l1_->private_bytes();
+  stats.writes_in_flight_bytes = write_bytes_;
+  return stats;
+}
+
+std::vector<StoredNamespace> StorageManager::namespaces() const {
+  std::vector<StoredNamespace> result;
+  Lock lock(mutex_);
+  for (const auto& known : namespaces_.all()) result.push_back({known.root, known.fields, known.known, 0, 0});
+  for (BlockId id = 0; id < blocks_.capacity(); ++id) {
+    const Block& block = blocks_[id];
+    if (block.refs == 0 || (block.mask & ~kInFlightBit) == 0) continue;
+    ++result[block.name_space].blocks;
+    result[block.name_space].bytes += bytes_of(id);
+  }
+  return result;
+}
+
+uint64_t StorageManager::bytes_of(BlockId block) const {
+  if (const Buffer* buffer = l1_->find(block)) return buffer->meta.payload_bytes;
+  for (const TierState& state : tiers_) {
+    const ResidenceId id = state.residency->find(block);
+    if (id != kNoResidence) return (*state.residency)[id].payload_bytes;
+  }
+  return 0;
+}
+
+std::vector<StoredBlock> StorageManager::list(std::optional<Key> root, std::optional<Key> after,
+                                              size_t limit) const {
+  std::vector<StoredBlock> result;
+  Lock lock(mutex_);
+  for (BlockId id = 0; id < blocks_.capacity(); ++id) {
+    const Block& block = blocks_[id];
+    const auto where = static_cast<TierMask>(block.mask & ~kInFlightBit);
+    if (block.refs == 0 || where == 0) continue;
+    const Key& name_space = namespaces_[block.name_space].root;
+    if (root && name_space != *root) continue;
+    if (after && block.key <= *after) continue;
+    result.push_back({block.key, name_space, where, bytes_of(id)});
+  }
+  std::ranges::sort(result, {}, &StoredBlock::key);
+  if (result.size() > limit) result.resize(limit);
+  return result;
+}
+
+// --- the rest
+
+Result<RegionId> StorageManager::register_region(void* data, uint64_t bytes) {
+  return regions_.add(std::span(static_cast<std::byte*>(data), bytes));
+}
+
+Result<void> StorageManager::unregister_region(RegionId region) {
+  return regions_.remove(region);
+}
+
+std::shared_ptr<CompletionQueue> StorageManager::make_queue() {
+  return std::make_shared<EventQueue>(executor_, clock_);
+}
+
+}  // namespace terrace::store

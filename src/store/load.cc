@@ -1,0 +1,227 @@
+// One block from a tier into the arena, shared by everyone who wants it (R2), verified as it arrives (R6).
+#include <algorithm>
+
+#include "base/assert.h"
+#include "store/flow_state.h"
+#include "store/storage_manager.h"
+
+namespace terrace::store {
+
+void ArrivalVerifier::arrived(uint64_t offset, uint64_t bytes) {
+  if (!result_) return;
+  if (!header_arrived_ && offset < record::kHeaderBytes) {
+    header_arrived_ = true;
+    result_ = verifier_.header(header_);
+    if (result_ && offset + bytes > record::kHeaderBytes) {
+      verify({record::kHeaderBytes, offset + bytes - record::kHeaderBytes});
+    }
+    for (const Range& range : early_) verify(range);
+    early_.clear();
+    return;
+  }
+  if (header_arrived_) {
+    verify({offset, bytes});
+  } else {
+    early_.push_back({offset, bytes});
+  }
+}
+
+// The range covers whole parts: tiers end their ranges at part boundaries (tier.h).
+void ArrivalVerifier::verify(Range range) {
+  if (!result_) return;
+  const uint64_t part = record::part_bytes(payload_.size());
+  const uint64_t first = range.offset - record::kHeaderBytes;
+  const uint64_t end = std::min<uint64_t>(first + range.bytes, payload_.size());
+  if (end == payload_.size() && !tail_.empty()) {
+    std::ranges::copy(tail_, payload_.end() - static_cast<std::ptrdiff_t>(tail_.size()));
+  }
+  for (uint64_t begin = first; begin < end && result_; begin += part) {
+    const auto index = static_cast<uint32_t>(begin / part);
+    result_ = verifier_.part(index, payload_.subspan(begin, std::min(part, end - begin)));
+  }
+}
+
+Result<void> ArrivalVerifier::outcome(Result<void> transferred) const {
+  if (!transferred || !result_) return transferred ? result_ : transferred;
+  if (!verifier_.complete()) return fail(Code::kCorrupt, "the tier delivered less than the record");
+  return {};
+}
+
+class StorageManager::LoadSink final : public tier::ReadSink {
+ public:
+  LoadSink(std::shared_ptr<StorageManager> manager, std::shared_ptr<Load> load,
+           const record::Verifier& verifier)
+      : manager_(std::move(manager)),
+        load_(std::move(load)),
+        verifier_(verifier, load_->buffer->header(), load_->buffer->payload()) {}
+
+  void arrived(uint64_t offset, uint64_t bytes) override { verifier_.arrived(offset, bytes); }
+
+  void done(Result<void> result) override {
+    result = verifier_.outcome(result);
+    if (result) load_->buffer->meta = verifier_.meta();
+    manager_->executor_.post([manager = std::move(manager_), load = std::move(load_), result] {
+      manager->finish_load(load, result);
+    });
+  }
+
+ private:
+  std::shared_ptr<StorageManager> manager_;
+  std::shared_ptr<Load> load_;
+  ArrivalVerifier verifier_;
+};
+
+// Joins the running load of the block or begins one. Returns why not, or kNone: then the waiter will be told.
+MissReason StorageManager::load(BlockId block, uint32_t tier, io::IoClass io_class,
+                                std::shared_ptr<LoadWaiter> waiter, size_t index, Start& start) {
+  if (const auto it = loads_.find(block); it != loads_.end()) {
+    it->second->waiters.push_back({std::move(waiter), index});
+    return MissReason::kNone;
+  }
+  Residency& residency = *tier_state(tier).residency;
+  const ResidenceId id = residency.find(block);
+  // Making room must not evict what is about to be read.
+  residency.pin(id);
+  record::BlockMeta meta;
+  meta.key = blocks_[block].key;
+  meta.payload_bytes = residency[id].payload_bytes;
+  Buffer* buffer = l1_->allocate(meta);
+  if (buffer == nullptr) {
+    residency.unpin(id);
+    return MissReason::kNoRoom;
+  }
+  auto load = std::make_shared<Load>();
+  load->block = block;
+  load->tier = tier;
+  load->buffer = buffer;
+  load->residence = id;
+  load->generation = residency[id].generation;
+  load->place = residency[id].place;
+  load->io_class = io_class;
+  load->deadline = base::after(clock_.now(), options_.operation_timeout);
+  load->waiters.push_back({std::move(waiter), index});
+  loads_.emplace(block, load);
+  ++loads_running_;
+  start.loads.push_back(std::move(load));
+  return MissReason::kNone;
+}
+
+void StorageManager::issue(Start& start) {
+  if (start.loads.empty() && start.direct.empty() && start.cancels.empty() && start.left.empty()) return;
+  const auto tiers = tier_pointers();
+  for (const auto& load : start.loads) {
+    tier::Tier& tier = *tiers[load->tier - 1];
+    const record::BlockMeta& meta = load->buffer->meta;
+    const Key key = meta.key;
+    tier::ReadOp op;
+    op.key = key;
+    op.place = load->place;
+    op.payload_bytes = meta.payload_bytes;
+    op.record[0] = {load->buffer->slot_bytes.data(), record::record_bytes(meta.payload_bytes)};
+    op.io_class = load->io_class;
+    op.deadline = load->deadline;
+    op.sink = std::make_shared<LoadSink>(
+        shared_from_this(), load,
+        record::Verifier(key, meta.payload_bytes, tier.secret(load->place), tier.binding(key, load->place)));
+    const tier::ReadTicket ticket = tier.read(std::move(op));
+    load->ticket.store(ticket);
+    if (load->cancel_wanted.load() && ticket != 0) tier.cancel(ticket);
+  }
+  for (const DirectRead& read : start.direct) issue_direct(read);
+  for (const auto& [tier, ticket] : start.cancels) tiers[tier - 1]->cancel(ticket);
+  start = {};
+}
+
+MissReason StorageManager::reason_of(const Error& error) {
+  switch (error.code) {
+    case Code::kCorrupt:
+    case Code::kIncompatible:
+      return MissReason::kDamaged;
+    case Code::kCancelled:
+      return MissReason::kCancelled;
+    case Code::kUnavailable:
+    case Code::kClosed:
+      return MissReason::kTierUnavailable;
+    default:
+      return MissReason::kDeviceError;
+  }
+}
+
+void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void> result) {
+  std::vector<Load::Waiting> waiters;  // destroyed after the mutex is released
+  Start start;
+  {
+    Lock lock(mutex_);
+    if (const auto it = loads_.find(load->block); it != loads_.end() && it->second == load) loads_.erase(it);
+    --loads_running_;
+    TierState& state = tier_state(load->tier);
+    if (state.residency->holds(load->residence, load->generation)) state.residency->unpin(load->residence);
+    waiters.swap(load->waiters);
+    Buffer* buffer = load->buffer;
+    MissReason reason = MissReason::kNone;
+    if (result) {
+      ++state.counts.loads;
+      state.counts.load_bytes += buffer->meta.payload_bytes;
+      buffer->summed = true;
+      buffer->removed = load->removed;
+    } else {
+      reason = reason_of(result.error());
+      if (reason == MissReason::kDamaged) {
+        ++state.counts.verification_failures;
+        if (!load->removed) forget_damaged(load->block, load->tier, load->place);
+      } else if (reason != MissReason::kCancelled) {
+        ++state.counts.load_errors;
+      }
+    }
+    for (const Load::Waiting& waiting : waiters) {
+      if (result) l1_->ref(buffer);
+      waiting.waiter->loaded(waiting.index, result ? buffer : nullptr, static_cast<uint16_t>(load->tier),
+                             reason);
+    }
+    l1_->unref(buffer);
+    load->buffer = nullptr;
+    progress_made();
+    check_watermarks();
+  }
+  issue(start);
+}
+
+// The waiter gave up. A load nobody waits for any more is cancelled; late IO keeps its slot until it ends
+// (R5).
+void StorageManager::leave_load(BlockId block, const LoadWaiter* waiter, Start& start) {
+  const auto it = loads_.find(block);
+  if (it == loads_.end()) return;
+  Load& load = *it->second;
+  for (auto& waiting : load.waiters) {
+    if (waiting.waiter.get() == waiter) start.left.push_back(std::move(waiting.waiter));
+  }
+  std::erase_if(load.waiters, [](const Load::Waiting& waiting) { return waiting.waiter == nullptr; });
+  if (!load.waiters.empty()) return;
+  load.cancel_wanted.store(true);
+  if (const tier::ReadTicket ticket = load.ticket.load(); ticket != 0)
+    start.cancels.emplace_back(load.tier, ticket);
+  loads_.erase(it);  // a later request starts a fresh one
+}
+
+// R6: on a tier only we write, a record that failed verification is removed.
+void StorageManager::forget_damaged(BlockId block, uint32_t tier, uint64_t place) {
+  TierState& state = tier_state(tier);
+  const ResidenceId id = state.residency->find(block);
+  if (id == kNoResidence || (*state.residency)[id].place != place) return;
+  const Key key = blocks_[block].key;
+  const tier::RemoveOp op{key, place, (*state.residency)[id].payload_bytes};
+  state.residency->erase(block);
+  history_.note(key, MissReason::kDamaged);
+  ++removals_running_;
+  executor_.post([self = shared_from_this(), op, t = state.tier.get()] {
+    t->remove(std::span(&op, 1), tier::RemoveKind::kRemove, [self](Result<void>) {
+      self->executor_.post([self] {
+        Lock lock(self->mutex_);
+        --self->removals_running_;
+        self->progress_made();
+      });
+    });
+  });
+}
+
+}  // namespace terrace::store

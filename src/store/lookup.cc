@@ -1,0 +1,78 @@
+// Lookups (Q1 to Q6): from memory, no IO, and without the store's mutex unless a pin is asked for.
+#include "store/flow_state.h"
+#include "store/storage_manager.h"
+
+namespace terrace::store {
+
+// Where a key can be read from now, nearest tier first, or why not.
+StorageManager::Found StorageManager::locate(const Key& key, BlockId& block) const {
+  block = blocks_.find(key);
+  if (block == kNoBlock) return {nullptr, 0, history_.reason(key)};
+  if (Buffer* buffer = l1_->find(block)) return {buffer, 0, MissReason::kNone};
+  bool unavailable = false;
+  for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
+    const TierState& state = tier_state(tier);
+    const ResidenceId id = state.residency->find(block);
+    if (id == kNoResidence) continue;
+    if (state.tier->available((*state.residency)[id].place)) return {nullptr, tier, MissReason::kNone};
+    unavailable = true;
+  }
+  if (unavailable) return {nullptr, 0, MissReason::kTierUnavailable};
+  if (blocks_[block].in_flight > 0) return {nullptr, 0, MissReason::kInFlight};
+  return {nullptr, 0, history_.reason(key)};
+}
+
+Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin) {
+  if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
+  LookupResult result;
+  if (!pin && partial_.load() == 0) {
+    result.found = index_.prefix(keys, visible_.load(), result.where);
+    if (result.found == keys.size()) return result;
+    // Why not: one key's story, so the mutex is held for one key.
+    Lock lock(mutex_);
+    BlockId block = kNoBlock;
+    const Found found = locate(keys[result.found], block);
+    result.reasons.assign(keys.size() - result.found, MissReason::kBehindHole);
+    // It may have arrived since; a reason is owed all the same.
+    result.reasons[0] = found.reason == MissReason::kNone ? MissReason::kInFlight : found.reason;
+    return result;
+  }
+  Lock lock(mutex_);
+  MissReason reason = MissReason::kNone;
+  for (const Key& key : keys) {
+    BlockId block = kNoBlock;
+    const Found found = locate(key, block);
+    reason = found.reason;
+    if (reason != MissReason::kNone) break;
+    result.where.push_back(static_cast<TierMask>(blocks_[block].mask & ~kInFlightBit));
+    ++result.found;
+    if (!pin) continue;
+    if (found.buffer != nullptr) {
+      l1_->ref(found.buffer);
+      result.pin.buffers_.push_back(found.buffer);
+    } else {
+      Residency& residency = *tier_state(found.tier).residency;
+      const ResidenceId id = residency.find(block);
+      residency.pin(id);
+      result.pin.held_.push_back({found.tier, id, residency[id].generation});
+    }
+  }
+  if (pin && result.found > 0) result.pin.manager_ = shared_from_this();
+  if (result.found < keys.size()) {
+    result.reasons.assign(keys.size() - result.found, MissReason::kBehindHole);
+    result.reasons[0] = reason;
+  }
+  return result;
+}
+
+void StorageManager::unpin(std::span<const Pin::Held> held, std::span<Buffer* const> buffers) {
+  Lock lock(mutex_);
+  for (const Pin::Held& pin : held) {
+    Residency& residency = *tier_state(pin.tier).residency;
+    if (residency.holds(pin.id, pin.generation)) residency.unpin(pin.id);
+  }
+  for (Buffer* buffer : buffers) l1_->unref(buffer);
+  progress_made();
+}
+
+}  // namespace terrace::store

@@ -1,0 +1,121 @@
+#include "store/open_parts.h"
+
+#include <thread>
+
+#include "base/log.h"
+#include "base/thread_executor.h"
+#include "io/make_engine.h"
+#include "io/posix_file_system.h"
+#include "io/scheduler.h"
+#include "tier/disk/disk_tier.h"
+
+namespace terrace::store {
+
+namespace {
+
+constexpr uint32_t kEngineDepth = 64;
+
+// One device's data path.
+struct Device {
+  std::unique_ptr<io::IoEngine> engine;
+  std::unique_ptr<io::IoScheduler> scheduler;
+  ~Device() {
+    scheduler.reset();
+    engine->stop();
+  }
+};
+
+// Everything a store runs on that is not the store's: members go in reverse, IO before the executors it posts
+// to.
+struct Machine {
+  base::SteadyClock clock;
+  base::ThreadExecutor executor{"terrace-store"};
+  base::ThreadExecutor disk_executor{"terrace-disk"};
+  io::PosixFileSystem files;
+  std::vector<std::unique_ptr<Device>> devices;
+  std::thread::id executor_thread;
+
+  Machine() {
+    base::Event known;
+    executor.post([&] {
+      executor_thread = std::this_thread::get_id();
+      executor.signal(known);
+    });
+    executor.wait(known, base::kForever);
+  }
+
+  // The last handle of an abandoned store may go on the executor's own thread, which cannot join itself.
+  static void destroy(Machine* machine) {
+    if (std::this_thread::get_id() == machine->executor_thread) {
+      std::thread([machine] { std::unique_ptr<Machine>{machine}; }).detach();
+    } else {
+      std::unique_ptr<Machine>{machine};
+    }
+  }
+};
+
+io::EngineChoice engine_choice(IoChoice choice) {
+  switch (choice) {
+    case IoChoice::kAuto:
+      return io::EngineChoice::kAuto;
+    case IoChoice::kUring:
+      return io::EngineChoice::kUring;
+    case IoChoice::kPsync:
+      return io::EngineChoice::kPsync;
+  }
+  return io::EngineChoice::kAuto;
+}
+
+Outcome<std::unique_ptr<tier::Tier>> open_disk(const DiskOptions& options, Machine& machine) {
+  tier::disk::DiskOptions disk;
+  disk.paths = options.paths;
+  disk.capacity_bytes = options.capacity;
+  disk.path_choice = options.placement == DiskPlacement::kByKey ? tier::disk::PathChoice::kByKey
+                                                                : tier::disk::PathChoice::kByRank;
+  disk.require_all_paths = options.require_all_paths;
+  disk.sync_interval = options.sync_interval;
+  disk.sync_bytes = options.sync_bytes;
+  disk.quarantine_after = options.quarantine_after;
+  tier::disk::DiskParts parts{machine.clock, machine.disk_executor, machine.files, {}};
+  for (const std::string& path : options.paths) {
+    auto engine = io::make_engine(engine_choice(options.io), kEngineDepth);
+    if (!engine) {
+      return failure(engine.error().code, "io: " + to_string(engine.error()) + " (for " + path + ")",
+                     engine.error().sys_errno);
+    }
+    auto device = std::make_unique<Device>();
+    device->engine = std::move(*engine);
+    device->scheduler = std::make_unique<io::IoScheduler>(*device->engine, io::SchedulerOptions{});
+    parts.schedulers.emplace_back(*device->scheduler);
+    machine.devices.push_back(std::move(device));
+  }
+  auto tier = tier::disk::DiskTier::open(disk, parts);
+  if (!tier) return std::unexpected(tier.error());
+  return std::unique_ptr<tier::Tier>(std::move(*tier));
+}
+
+}  // namespace
+
+Outcome<StoreParts> open_parts(const StoreOptions& options) {
+  std::shared_ptr<Machine> machine(new Machine, Machine::destroy);
+  StoreParts parts;
+  parts.clock = &machine->clock;
+  parts.executor = &machine->executor;
+  parts.segments = memory::anonymous_segments();
+  // Order of use goes on growing over restarts: wall time orders lives well enough, and nothing else depends
+  // on it.
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const auto steady = machine->clock.now().time_since_epoch();
+  parts.use_time_base =
+      static_cast<uint64_t>(std::chrono::duration_cast<base::Duration>(wall).count() - steady.count());
+  for (const TierOptions& tier : options.tiers) {
+    auto opened = open_disk(tier.disk, *machine);
+    if (!opened) return std::unexpected(opened.error());
+    parts.tiers.push_back(std::move(*opened));
+    parts.eviction.push_back(tier.kind == TierOptions::Kind::kDisk ? tier.disk.eviction : tier.mock.eviction);
+  }
+  parts.keep_alive = std::move(machine);
+  return parts;
+}
+
+}  // namespace terrace::store

@@ -1,0 +1,209 @@
+// Prefetch (R7): blocks come into L1 ahead of their use, within a bound of bytes in flight, requests in
+// order; the ticket leases what arrived until a get takes it or it is let go.
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "store/flow_state.h"
+#include "store/storage_manager.h"
+
+namespace terrace::store {
+
+using Phase = PrefetchTicket::State::Phase;
+
+Result<PrefetchTicket> StorageManager::prefetch(std::span<const Key> keys, const PrefetchOptions& options,
+                                                const Notify& notify) {
+  if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
+  auto prefetch = std::make_shared<PrefetchTicket::State>();
+  prefetch->manager = shared_from_this();
+  prefetch->items.resize(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) prefetch->items[i].key = keys[i];
+  prefetch->policy = options.policy;
+  prefetch->write_back = options.write_back;
+  prefetch->notify = notify;
+  Start start;
+  {
+    Lock lock(mutex_);
+    prefetches_.push_back(prefetch);
+    advance_prefetches(start);
+  }
+  issue(start);
+  PrefetchTicket ticket;
+  ticket.state_ = prefetch;
+  return ticket;
+}
+
+void StorageManager::post_advance() {
+  if (advance_posted_) return;
+  advance_posted_ = true;
+  executor_.post([self = shared_from_this()] {
+    Start start;
+    {
+      Lock lock(self->mutex_);
+      self->advance_posted_ = false;
+      self->advance_prefetches(start);
+    }
+    self->issue(start);
+  });
+}
+
+void StorageManager::advance_prefetches(Start& start) {
+  while (!prefetches_.empty()) {
+    const auto front = prefetches_.front();
+    advance(front, start);
+    if (front->next < front->items.size()) return;  // out of credit: it and those behind it wait
+    prefetches_.pop_front();
+  }
+}
+
+// Asks for as many further blocks as the credit allows.
+void StorageManager::advance(const std::shared_ptr<PrefetchTicket::State>& prefetch, Start& start) {
+  auto& items = prefetch->items;
+  while (prefetch->next < items.size() && !prefetch->ended) {
+    const size_t index = prefetch->next;
+    auto& item = items[index];
+    BlockId block = kNoBlock;
+    const Found found = locate(item.key, block);
+    if (found.buffer != nullptr) {
+      l1_->ref(found.buffer);
+      item.buffer = found.buffer;
+      item.phase = Phase::kReady;
+    } else if (found.tier != 0) {
+      const Residency& residency = *tier_state(found.tier).residency;
+      const uint64_t bytes = residency[residency.find(block)].payload_bytes;
+      if (prefetch_bytes_ > 0 && prefetch_bytes_ + bytes > prefetch_credit_max_) break;
+      if (load(block, found.tier, io::IoClass::kPrefetch, prefetch, index, start) == MissReason::kNone) {
+        item.bytes = bytes;
+        item.phase = Phase::kLoading;
+        prefetch_bytes_ += bytes;
+        ++prefetch->loading;
+      } else {
+        item.phase = Phase::kGone;
+      }
+    } else {
+      item.phase = Phase::kGone;
+    }
+    ++prefetch->next;
+    if (item.phase == Phase::kGone) {  // what is behind the hole is of no use
+      for (; prefetch->next < items.size(); ++prefetch->next) items[prefetch->next].phase = Phase::kGone;
+    }
+  }
+  arrived(*prefetch);
+}
+
+// Keeps the validated contiguous part, ends the prefetch when all have answered.
+void StorageManager::arrived(PrefetchTicket::State& prefetch) {
+  auto& items = prefetch.items;
+  for (; prefetch.validated < items.size() && items[prefetch.validated].phase == Phase::kReady;
+       ++prefetch.validated) {
+    auto& item = items[prefetch.validated];
+    ++prefetch.arrived;
+    const bool retained =
+        prefetch.policy == PrefetchPolicy::kRetain && keep(item.source, prefetch.write_back);
+    const bool was_resident = item.buffer->resident;
+    // A buffer L1 holds already is found there; so is this one, even if only for as long as the ticket leases
+    // it.
+    if (Buffer* held = adopt(item.buffer); held == item.buffer && !was_resident) held->temporary = !retained;
+    if (item.buffer->resident && item.buffer->ticket == nullptr) {
+      item.buffer->ticket = &prefetch;
+      item.buffer->ticket_index = prefetch.validated;
+    }
+  }
+  if (prefetch.ended || prefetch.loading > 0 || prefetch.next < items.size()) return;
+  end_prefetch(prefetch);
+}
+
+void StorageManager::end_prefetch(PrefetchTicket::State& prefetch) {
+  prefetch.ended = true;
+  auto& items = prefetch.items;
+  for (size_t i = prefetch.validated; i < items.size(); ++i) {
+    if (Buffer* buffer = std::exchange(items[i].buffer, nullptr)) l1_->unref(buffer);
+    items[i].phase = Phase::kGone;
+  }
+  prefetch.failed = items.size() - prefetch.arrived;
+  Completion event;
+  event.kind = EventKind::kResult;
+  post_event(prefetch.notify, event);
+  if (prefetch.arrived == 0 || prefetch.cancelled) return;
+  const auto release_at = base::after(clock_.now(), options_.prefetch_hold);
+  prefetch.hold_timer =
+      executor_.post_at(release_at, [weak = prefetch.weak_from_this(), self = shared_from_this()] {
+        if (const auto held = weak.lock()) self->release(held);
+      });
+}
+
+// A get takes the block over from the ticket.
+void StorageManager::take_hold(Buffer* buffer) {
+  PrefetchTicket::State* ticket = std::exchange(buffer->ticket, nullptr);
+  if (ticket == nullptr) return;
+  auto& item = ticket->items[buffer->ticket_index];
+  TERRACE_ASSERT(item.buffer == buffer);
+  item.buffer = nullptr;
+  l1_->unref(buffer);  // the get holds its own reference
+}
+
+void StorageManager::drop_holds(PrefetchTicket::State& prefetch) {
+  for (auto& item : prefetch.items) {
+    Buffer* buffer = std::exchange(item.buffer, nullptr);
+    if (buffer == nullptr) continue;
+    if (buffer->ticket == &prefetch) buffer->ticket = nullptr;
+    l1_->unref(buffer);
+  }
+  if (prefetch.hold_timer != 0) executor_.cancel(std::exchange(prefetch.hold_timer, 0));
+}
+
+void StorageManager::release(const std::shared_ptr<PrefetchTicket::State>& state) {
+  Lock lock(mutex_);
+  drop_holds(*state);
+  progress_made();
+}
+
+void StorageManager::cancel(const std::shared_ptr<PrefetchTicket::State>& state) {
+  Start start;
+  {
+    Lock lock(mutex_);
+    state->cancelled = true;
+    if (!state->ended) {
+      for (auto& item : state->items) {
+        if (item.phase != Phase::kLoading) continue;
+        leave_load(blocks_.find(item.key), state.get(), start);
+        prefetch_bytes_ -= item.bytes;
+        item.phase = Phase::kGone;
+      }
+      state->loading = 0;
+      state->next = state->items.size();
+      end_prefetch(*state);
+      std::erase(prefetches_, state);
+      post_advance();
+    }
+    drop_holds(*state);
+    progress_made();
+  }
+  issue(start);
+}
+
+PrefetchTicket::Progress StorageManager::progress(const PrefetchTicket::State& state) const {
+  Lock lock(mutex_);
+  return {state.items.size(), state.arrived, state.failed, state.ended};
+}
+
+}  // namespace terrace::store
+
+namespace terrace {
+
+void PrefetchTicket::State::loaded(size_t index, store::Buffer* buffer, uint16_t from, MissReason)
+    TERRACE_THREAD(no_thread_safety_analysis) {
+  Item& item = items[index];
+  item.source = from;
+  item.buffer = buffer;
+  item.phase = buffer != nullptr ? Phase::kReady : Phase::kGone;
+  manager->prefetch_bytes_ -= item.bytes;
+  --loading;
+  if (buffer == nullptr) {  // nothing behind it will be asked for
+    for (; next < items.size(); ++next) items[next].phase = Phase::kGone;
+  }
+  manager->arrived(*this);
+  manager->post_advance();
+}
+
+}  // namespace terrace

@@ -1,0 +1,151 @@
+// remove and clear (D1): gone from every lookup at once, and after kill -9 once acknowledged.
+#include <algorithm>
+
+#include "store/flow_state.h"
+#include "store/storage_manager.h"
+
+namespace terrace::store {
+
+// Takes the blocks out of every tier; what is on its way never becomes visible. Fills the tiers' own
+// removals.
+uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool erase, Removal& removal) {
+  uint64_t found = 0;
+  for (const BlockId block : blocks) {
+    blocks_.add_ref(block);
+    if ((blocks_[block].mask & ~kInFlightBit) != 0) ++found;
+    if (const auto it = loads_.find(block); it != loads_.end()) it->second->removed = true;
+    if (Buffer* buffer = l1_->find(block)) {
+      buffer->removed = true;
+      buffer->erase = erase;
+      l1_->drop(block);
+    }
+    for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
+      if (WriteFlow* flow = writing(block, tier)) {
+        flow->removed = true;
+        removal.writes.emplace_back(block, tier);
+      }
+      TierState& state = tier_state(tier);
+      const ResidenceId id = state.residency->find(block);
+      if (id == kNoResidence) continue;
+      const Residence& residence = (*state.residency)[id];
+      removal.operations[tier - 1].push_back({blocks_[block].key, residence.place, residence.payload_bytes});
+      state.residency->erase(block);
+    }
+    history_.note(blocks_[block].key, MissReason::kRemoved);
+    blocks_.release(block);
+  }
+  return found;
+}
+
+namespace {
+
+// Counts answers of tiers down and wakes the waiter at the last.
+class Answers {
+ public:
+  explicit Answers(base::Executor& executor) : executor_(executor) {}
+  tier::Done expect(const std::shared_ptr<Answers>& self) {
+    ++left_;
+    return [self](Result<void> result) {
+      if (!result) self->failed_ = true;
+      self->one_less();
+    };
+  }
+  bool wait() {
+    one_less();  // the waiter's own
+    executor_.wait(event_, base::kForever);
+    return !failed_;
+  }
+
+ private:
+  void one_less() {
+    if (left_.fetch_sub(1) == 1) executor_.signal(event_);
+  }
+  base::Executor& executor_;
+  std::atomic<size_t> left_{1};
+  std::atomic<bool> failed_{false};
+  base::Event event_;
+};
+
+}  // namespace
+
+Result<void> StorageManager::run_removal(Removal removal, bool erase, bool sync) {
+  const auto tiers = tier_pointers();
+  auto answers = std::make_shared<Answers>(executor_);
+  for (size_t i = 0; i < tiers.size(); ++i) {
+    if (removal.operations[i].empty()) continue;
+    const auto kind = erase ? tier::RemoveKind::kErase : tier::RemoveKind::kRemove;
+    tiers[i]->remove(removal.operations[i], kind, answers->expect(answers));
+  }
+  bool lasting = answers->wait();
+  // Writes that were under way are undone when they end; only then is it true that nothing comes back.
+  const auto deadline = base::after(clock_.now(), 2 * options_.operation_timeout);
+  for (;;) {
+    const uint64_t mark = progress();
+    if (!any_running(removal.writes)) break;
+    if (!wait_progress(mark, deadline)) return fail(Code::kDeadline, "a write under way did not end in time");
+  }
+  if (sync) {
+    answers = std::make_shared<Answers>(executor_);
+    for (tier::Tier* tier : tiers) tier->sync(answers->expect(answers));
+    lasting = answers->wait() && lasting;
+  }
+  if (!lasting) return fail(Code::kIo, "a tier could not make the removal last");
+  return {};
+}
+
+bool StorageManager::any_running(std::span<const std::pair<BlockId, uint32_t>> writes) const {
+  Lock lock(mutex_);
+  return std::ranges::any_of(writes, [this](const auto& write) TERRACE_THREAD(no_thread_safety_analysis) {
+    const WriteFlow* flow = writing(write.first, write.second);
+    return flow != nullptr;
+  });
+}
+
+Result<uint64_t> StorageManager::remove(std::span<const Key> keys, bool erase) {
+  if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
+  Removal removal;
+  uint64_t found = 0;
+  {
+    Lock lock(mutex_);
+    removal.operations.resize(tiers_.size());
+    std::vector<BlockId> blocks;
+    for (const Key& key : keys) {
+      if (const BlockId block = blocks_.find(key); block != kNoBlock) blocks.push_back(block);
+    }
+    std::ranges::sort(blocks);
+    const auto repeated = std::ranges::unique(blocks);
+    blocks.erase(repeated.begin(), repeated.end());
+    found = remove_blocks(blocks, erase, removal);
+    progress_made();
+  }
+  if (auto ok = run_removal(std::move(removal), erase, false); !ok) return std::unexpected(ok.error());
+  return found;
+}
+
+Result<uint64_t> StorageManager::clear(const ClearScope& scope) {
+  if (closed_.load()) return fail(Code::kClosed, "the store is closed");
+  if (!scope.all && !scope.root && !scope.tenant_salt) {
+    return fail(Code::kInvalidArgument, "clear needs a scope: root, tenant_salt or all");
+  }
+  const std::string tenant = scope.tenant_salt ? hashed_salt(*scope.tenant_salt) : "";
+  Removal removal;
+  uint64_t found = 0;
+  {
+    Lock lock(mutex_);
+    removal.operations.resize(tiers_.size());
+    std::vector<BlockId> blocks;
+    for (BlockId block = 0; block < blocks_.capacity(); ++block) {
+      if (blocks_[block].refs == 0 || blocks_[block].mask == 0) continue;
+      const auto& known = namespaces_[blocks_[block].name_space];
+      const bool meant = scope.all || (scope.root && known.root == *scope.root) ||
+                         (scope.tenant_salt && known.fields.tenant_salt == tenant);
+      if (meant) blocks.push_back(block);
+    }
+    found = remove_blocks(blocks, scope.erase, removal);
+    progress_made();
+  }
+  if (auto ok = run_removal(std::move(removal), scope.erase, true); !ok) return std::unexpected(ok.error());
+  return found;
+}
+
+}  // namespace terrace::store

@@ -1,0 +1,185 @@
+#include "store/residency.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace terrace::store {
+
+Residency::SegmentUse& Residency::segment(uint32_t number) {
+  if (number >= segments_.size()) segments_.resize(number + 1);
+  return segments_[number];
+}
+
+ResidenceId Residency::insert(BlockId block, uint64_t payload_bytes, uint64_t place, uint64_t bucket,
+                              uint32_t segment_number, policy::Rank rank) {
+  grow();
+  TERRACE_ASSERT(residence_of_[block] == kNoResidence);
+
+  ResidenceId id;
+  if (free_.empty()) {
+    id = static_cast<ResidenceId>(residences_.size());
+    residences_.emplace_back();
+  } else {
+    id = free_.back();
+    free_.pop_back();
+  }
+  Residence& residence = residences_[id];
+  const uint32_t generation = residence.generation;
+  residence = Residence{};
+  residence.generation = generation;
+  residence.block = block;
+  residence.payload_bytes = payload_bytes;
+  residence.place = place;
+  residence.bucket = bucket;
+  residence.segment = segment_number;
+  residence.rank = rank;
+  residence_of_[block] = id;
+  ++count_;
+  payload_bytes_ += payload_bytes;
+
+  if (segment_number != tier::kNoSegment) {
+    SegmentUse& use = segment(segment_number);
+    residence.next = use.first;
+    if (use.first != kNoResidence) residences_[use.first].previous = id;
+    use.first = id;
+    use.warmest = std::max(use.warmest, rank);
+  }
+  blocks_.add_ref(block);
+  add_child(blocks_[block].parent);
+  blocks_.set_bits(block, tier_bit(tier_), true);
+  queue_if_candidate(id);
+  return id;
+}
+
+void Residency::grow() {
+  if (residence_of_.size() >= blocks_.capacity()) return;
+  residence_of_.resize(blocks_.capacity(), kNoResidence);
+  children_.resize(blocks_.capacity(), 0);
+}
+
+void Residency::add_child(BlockId parent) {
+  if (parent == kNoBlock) return;
+  grow();
+  ++children_[parent];
+}
+
+void Residency::drop_child(BlockId parent) {
+  if (parent == kNoBlock) return;
+  TERRACE_ASSERT(children_[parent] > 0);
+  if (--children_[parent] > 0) return;
+  if (const ResidenceId up = find(parent); up != kNoResidence) queue_if_candidate(up);
+}
+
+void Residency::erase(BlockId block) {
+  const ResidenceId id = find(block);
+  TERRACE_ASSERT(id != kNoResidence);
+  Residence& residence = residences_[id];
+  if (residence.segment != tier::kNoSegment) {
+    SegmentUse& use = segments_[residence.segment];
+    if (residence.previous != kNoResidence)
+      residences_[residence.previous].next = residence.next;
+    else
+      use.first = residence.next;
+    if (residence.next != kNoResidence) residences_[residence.next].previous = residence.previous;
+    if (residence.pins > 0) --use.held;
+    if (use.first == kNoResidence) use.warmest = 0;
+  }
+  residence_of_[block] = kNoResidence;
+  ++residence.generation;
+  residence.block = kNoBlock;
+  free_.push_back(id);
+  --count_;
+  payload_bytes_ -= residence.payload_bytes;
+  policy_->left(blocks_[block].key);
+
+  drop_child(blocks_[block].parent);
+  blocks_.set_bits(block, tier_bit(tier_), false);
+  blocks_.release(block);
+}
+
+void Residency::touch(ResidenceId id, uint64_t time, bool inserted) {
+  Residence& residence = residences_[id];
+  residence.rank = policy_->rank({blocks_[residence.block].key, time, inserted});
+  if (residence.segment != tier::kNoSegment) {
+    auto& warmest = segments_[residence.segment].warmest;
+    warmest = std::max(warmest, residence.rank);
+  }
+}
+
+void Residency::pin(ResidenceId id) {
+  Residence& residence = residences_[id];
+  if (residence.pins++ == 0 && residence.segment != tier::kNoSegment) ++segments_[residence.segment].held;
+}
+
+void Residency::unpin(ResidenceId id) {
+  Residence& residence = residences_[id];
+  TERRACE_ASSERT(residence.pins > 0);
+  if (--residence.pins > 0) return;
+  if (residence.segment != tier::kNoSegment) --segments_[residence.segment].held;
+  queue_if_candidate(id);
+}
+
+void Residency::hold_segment(uint32_t number) {
+  if (number != tier::kNoSegment) ++segment(number).held;
+}
+
+void Residency::drop_segment(uint32_t number) {
+  if (number == tier::kNoSegment) return;
+  TERRACE_ASSERT(segments_[number].held > 0);
+  --segments_[number].held;
+}
+
+void Residency::queue_if_candidate(ResidenceId id) {
+  Residence& residence = residences_[id];
+  if (!policy_->evicts() || residence.queued || residence.pins > 0 || children_[residence.block] > 0) return;
+  residence.queued = true;
+  leaves_.push(residence.bucket, {residence.rank, id, residence.generation});
+}
+
+LeafQueue::Verdict Residency::judge(LeafQueue::Entry& entry) {
+  Residence& residence = residences_[entry.id];
+  if (residence.generation != entry.generation) return LeafQueue::Verdict::kDrop;
+  if (residence.pins > 0 || children_[residence.block] > 0) {
+    residence.queued = false;  // queued again when the last pin or child goes
+    return LeafQueue::Verdict::kDrop;
+  }
+  if (residence.rank == entry.rank) return LeafQueue::Verdict::kTake;
+  entry.rank = residence.rank;
+  return LeafQueue::Verdict::kRequeue;
+}
+
+std::optional<BlockId> Residency::taken(std::optional<LeafQueue::Entry> entry) {
+  if (!entry) return std::nullopt;
+  residences_[entry->id].queued = false;
+  return residences_[entry->id].block;
+}
+
+std::optional<BlockId> Residency::coldest_leaf(uint64_t bucket) {
+  return taken(leaves_.pop(bucket, [this](LeafQueue::Entry& entry) { return judge(entry); }));
+}
+
+std::optional<BlockId> Residency::coldest_leaf() {
+  return taken(leaves_.pop_any([this](LeafQueue::Entry& entry) { return judge(entry); }));
+}
+
+std::vector<BlockId> Residency::coldest_segment() const {
+  if (!policy_->evicts()) return {};
+  uint32_t coldest = tier::kNoSegment;
+  for (uint32_t s = 0; s < segments_.size(); ++s) {
+    if (segments_[s].first == kNoResidence || segments_[s].held > 0) continue;
+    if (coldest == tier::kNoSegment || segments_[s].warmest < segments_[coldest].warmest) coldest = s;
+  }
+  return coldest == tier::kNoSegment ? std::vector<BlockId>{} : blocks_in(coldest);
+}
+
+std::vector<BlockId> Residency::blocks_in(uint32_t number) const {
+  std::vector<BlockId> blocks;
+  if (number >= segments_.size()) return blocks;
+  for (ResidenceId id = segments_[number].first; id != kNoResidence; id = residences_[id].next) {
+    blocks.push_back(residences_[id].block);
+  }
+  return blocks;
+}
+
+}  // namespace terrace::store

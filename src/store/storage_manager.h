@@ -1,0 +1,309 @@
+// The store's heart: one mutex, one index, and the flows between engine, L1 and tiers. Each flow has its own
+// file:
+//   reserve.cc (S1, S2, S7)   write_flow.cc (S3, S4)   lookup.cc (Q)   get_flow.cc, load.cc (R1 to R6)
+//   into_flow.cc (R5)   prefetch_flow.cc (R7)   eviction.cc (E)   removal.cc (D1)   lifecycle.cc (open,
+//   close, stats)
+// Flows are explicit state objects; what waits continues as a task on the executor. The mutex is never held
+// across IO, a tier's read or write, a copy, a callback or a log line.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <terrace/store.h>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "memory/arena.h"
+#include "memory/region.h"
+#include "store/block_table.h"
+#include "store/event_queue.h"
+#include "store/history.h"
+#include "store/index.h"
+#include "store/l1.h"
+#include "store/namespace_table.h"
+#include "store/page_pool.h"
+#include "tier/tier.h"
+
+namespace terrace::store {
+
+// What a store runs on; injected, so that whole stores run in the simulator. Destroyed in reverse order.
+struct StoreParts {
+  std::shared_ptr<void> keep_alive;  // whatever the pointers below point into; destroyed last
+  base::Clock* clock = nullptr;
+  base::Executor* executor = nullptr;
+  std::vector<std::unique_ptr<tier::Tier>> tiers;  // as StoreOptions::tiers
+  std::unique_ptr<memory::SegmentSource> segments;
+  uint64_t use_time_base =
+      0;  // added to the clock for order of use, so that it goes on growing after a restart
+  std::vector<std::string> eviction;  // policy of each tier; missing ones are "lru"
+};
+
+// SHA-256 of a tenant's salt, hexadecimal: how tiers remember it.
+std::string hashed_salt(const std::string& salt);
+
+struct Load;
+struct WriteFlow;
+class Batch;
+
+// Something that waits for a block to be loaded into the arena.
+class LoadWaiter {
+ public:
+  virtual ~LoadWaiter() = default;
+  // Under the store's mutex. `buffer` carries a reference for the waiter; null: `reason` says why.
+  virtual void loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason) = 0;
+};
+
+class StorageManager final : public std::enable_shared_from_this<StorageManager> {
+ public:
+  static Outcome<std::shared_ptr<StorageManager>> create(const StoreOptions& options, StoreParts parts);
+  ~StorageManager();
+
+  // Maps and touches the arena from a thread of its own, so that no engine pays for first touches.
+  void warm_in_background();
+
+  // As terrace::Store; see there.
+  Outcome<Key> open_namespace(const Namespace& fields);
+  Result<std::vector<ReserveAnswer>> reserve(const ReserveRequest& request);
+  Result<std::vector<ReserveAnswer>> reserve_wait(const ReserveRequest& request, Timeout timeout);
+  Result<void> commit(std::span<Reservation> reservations, const Notify& notify);
+  Result<std::vector<ReserveOutcome>> put(const ReserveRequest& request, std::span<const RegionSlice> from,
+                                          const Notify& notify);
+  Result<LookupResult> lookup(std::span<const Key> keys, bool pin);
+  Result<Blocks> get(std::span<const Key> keys, const GetOptions& options);
+  Result<GetOperation> get_async(std::span<const Key> keys, const GetOptions& options, const Notify& notify);
+  Result<IntoOperation> get_into(std::span<const Key> keys, std::span<const RegionSlice> to,
+                                 const GetOptions& options, const Notify& notify);
+  bool wait(const std::shared_ptr<IntoOperation::State>& state, Timeout timeout);
+  Result<PrefetchTicket> prefetch(std::span<const Key> keys, const PrefetchOptions& options,
+                                  const Notify& notify);
+  Result<RegionId> register_region(void* data, uint64_t bytes);
+  Result<void> unregister_region(RegionId region);
+  Result<uint64_t> remove(std::span<const Key> keys, bool erase);
+  Result<uint64_t> clear(const ClearScope& scope);
+  std::shared_ptr<CompletionQueue> make_queue();
+  Result<void> sync(Timeout timeout);
+  bool wait_recovered(Timeout timeout);
+  StoreStats stats() const;
+  std::vector<StoredNamespace> namespaces() const;
+  std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after, size_t limit) const;
+  Result<uint64_t> close(Timeout timeout);
+
+  // Handles give back what they hold.
+  void abort(Buffer* buffer) TERRACE_EXCLUDES(mutex_);
+  void release(std::span<Buffer* const> buffers) TERRACE_EXCLUDES(mutex_);
+  void unpin(std::span<const Pin::Held> held, std::span<Buffer* const> buffers) TERRACE_EXCLUDES(mutex_);
+  void cancel(const std::shared_ptr<GetOperation::State>& state) TERRACE_EXCLUDES(mutex_);
+  void cancel(const std::shared_ptr<IntoOperation::State>& state) TERRACE_EXCLUDES(mutex_);
+  void cancel(const std::shared_ptr<PrefetchTicket::State>& state) TERRACE_EXCLUDES(mutex_);
+  void release(const std::shared_ptr<PrefetchTicket::State>& state) TERRACE_EXCLUDES(mutex_);
+  std::optional<Blocks> take(const std::shared_ptr<GetOperation::State>& state) TERRACE_EXCLUDES(mutex_);
+  PrefetchTicket::Progress progress(const PrefetchTicket::State& state) const TERRACE_EXCLUDES(mutex_);
+  IntoResult result(const IntoOperation::State& state) const TERRACE_EXCLUDES(mutex_);
+
+ private:
+  friend struct terrace::GetOperation::State;
+  friend struct terrace::IntoOperation::State;
+  friend struct terrace::PrefetchTicket::State;
+  class Listener;
+  class LoadSink;
+  class IntoSink;
+  using Lock = base::Lock;
+
+  // One L2 tier and what the store keeps about it.
+  struct TierState {
+    std::unique_ptr<tier::Tier> tier;
+    std::unique_ptr<Residency> residency;
+    std::unique_ptr<Listener> listener;
+    std::string name;
+    double high_watermark = 0.98, low_watermark = 0.95;
+    bool recovered = false;
+    uint64_t capacity = 0;
+    TierStats counts;  // the counters of stats(); the rest is asked of the tier
+  };
+
+  StorageManager(const StoreOptions& options, StoreParts parts);
+  Outcome<void> build();  // arena, policies; then starts the tiers
+  void start_tiers();
+
+  // --- validation (no lock)
+  Result<void> check_batch(size_t keys) const;
+  Result<void> check_blocks(const ReserveRequest& request) const;
+  base::TimePoint deadline_of(Timeout timeout) const;
+
+  // --- store
+  std::vector<ReserveAnswer> reserve_locked(const ReserveRequest& request) TERRACE_REQUIRES(mutex_);
+  ReserveOutcome reserve_one(const ReserveRequest& request, size_t index, Buffer*& buffer)
+      TERRACE_REQUIRES(mutex_);
+  uint64_t write_bytes_of(const ReserveRequest& request) const TERRACE_REQUIRES(mutex_);
+  void commit_one(Buffer* buffer, const std::shared_ptr<Batch>& batch) TERRACE_REQUIRES(mutex_);
+  void finish_batch(const std::shared_ptr<Batch>& batch) TERRACE_REQUIRES(mutex_);
+  void abort_locked(Buffer* buffer) TERRACE_REQUIRES(mutex_);
+
+  // --- writes to tiers
+  void queue_writes(Buffer* buffer, const std::shared_ptr<Batch>& batch) TERRACE_REQUIRES(mutex_);
+  void queue_write(uint32_t tier, Buffer* buffer, const std::shared_ptr<Batch>& batch)
+      TERRACE_REQUIRES(mutex_);
+  std::expected<tier::Placement, DropCause> place(uint32_t tier, const record::BlockMeta& meta)
+      TERRACE_REQUIRES(mutex_);
+  void start_writes() TERRACE_EXCLUDES(mutex_);
+  void finish_write(WriteFlow* flow, Result<void> result) TERRACE_EXCLUDES(mutex_);
+  WriteFlow* writing(BlockId block, uint32_t tier) const TERRACE_REQUIRES(mutex_);
+  void report(const std::shared_ptr<Batch>& batch, const Completion& event) TERRACE_REQUIRES(mutex_);
+
+  // --- retrieve
+  struct DirectRead {
+    uint32_t tier;
+    std::shared_ptr<IntoOperation::State> into;
+    size_t index;
+  };
+  struct Start {  // what a request asked tiers for; issued after the mutex is released
+    std::vector<std::shared_ptr<Load>> loads;
+    std::vector<DirectRead> direct;
+    std::vector<std::pair<uint32_t, tier::ReadTicket>> cancels;
+    std::vector<std::shared_ptr<LoadWaiter>>
+        left;  // waiters that are done: destroyed after the mutex is released
+  };
+  struct Found {
+    Buffer* buffer = nullptr;  // in L1; not referenced yet
+    uint32_t tier = 0;         // else the tier to load from; 0: none
+    MissReason reason = MissReason::kNone;
+  };
+  Found locate(const Key& key, BlockId& block) const TERRACE_REQUIRES(mutex_);
+  MissReason load(BlockId block, uint32_t tier, io::IoClass io_class, std::shared_ptr<LoadWaiter> waiter,
+                  size_t index, Start& start) TERRACE_REQUIRES(mutex_);
+  void issue(Start& start) TERRACE_EXCLUDES(mutex_);
+  void finish_load(const std::shared_ptr<Load>& load, Result<void> result) TERRACE_EXCLUDES(mutex_);
+  void leave_load(BlockId block, const LoadWaiter* waiter, Start& start) TERRACE_REQUIRES(mutex_);
+  void forget_damaged(BlockId block, uint32_t tier, uint64_t place) TERRACE_REQUIRES(mutex_);
+  bool keep(uint32_t source, std::optional<WriteBack> wanted) const TERRACE_REQUIRES(mutex_);
+  Buffer* adopt(Buffer* buffer) TERRACE_REQUIRES(mutex_);
+  void touch_all(BlockId block, uint64_t time) TERRACE_REQUIRES(mutex_);
+  uint64_t use_times(size_t count) TERRACE_REQUIRES(mutex_);
+  void count_result(size_t asked, std::span<const uint16_t> sources, std::span<const MissReason> reasons)
+      TERRACE_REQUIRES(mutex_);
+
+  std::shared_ptr<GetOperation::State> start_get(std::span<const Key> keys, const GetOptions& options,
+                                                 const Notify& notify) TERRACE_EXCLUDES(mutex_);
+  void finish_get(GetOperation::State& get) TERRACE_REQUIRES(mutex_);
+  bool sample_verification(Buffer* buffer) TERRACE_REQUIRES(mutex_);
+  void end_get(GetOperation::State& get, MissReason reason, Start& start) TERRACE_REQUIRES(mutex_);
+  void verify_resident(const std::shared_ptr<GetOperation::State>& get, size_t index)
+      TERRACE_EXCLUDES(mutex_);
+
+  void start_from_tier(const std::shared_ptr<IntoOperation::State>& into, size_t index, uint32_t tier,
+                       Start& start) TERRACE_REQUIRES(mutex_);
+  void issue_direct(const DirectRead& read) TERRACE_EXCLUDES(mutex_);
+  void end_into_now(const std::shared_ptr<IntoOperation::State>& into, MissReason reason)
+      TERRACE_EXCLUDES(mutex_);
+  void end_into(IntoOperation::State& into, MissReason reason, Start& start) TERRACE_REQUIRES(mutex_);
+  void settle_into(IntoOperation::State& into) TERRACE_REQUIRES(mutex_);
+  void copy_out(const std::shared_ptr<IntoOperation::State>& into, size_t index) TERRACE_EXCLUDES(mutex_);
+  void finish_direct(const std::shared_ptr<IntoOperation::State>& into, size_t index, uint32_t tier,
+                     Result<void> result) TERRACE_EXCLUDES(mutex_);
+
+  void post_advance() TERRACE_REQUIRES(mutex_);
+  void advance_prefetches(Start& start) TERRACE_REQUIRES(mutex_);
+  void advance(const std::shared_ptr<PrefetchTicket::State>& prefetch, Start& start) TERRACE_REQUIRES(mutex_);
+  void arrived(PrefetchTicket::State& prefetch) TERRACE_REQUIRES(mutex_);
+  void end_prefetch(PrefetchTicket::State& prefetch) TERRACE_REQUIRES(mutex_);
+  void drop_holds(PrefetchTicket::State& prefetch) TERRACE_REQUIRES(mutex_);
+  void take_hold(Buffer* buffer) TERRACE_REQUIRES(mutex_);
+
+  // --- eviction
+  void left(BlockId block, MissReason reason) TERRACE_REQUIRES(mutex_);
+  void evict_from_tier(uint32_t tier, std::span<const BlockId> blocks) TERRACE_REQUIRES(mutex_);
+  void check_watermarks() TERRACE_REQUIRES(mutex_);
+  void background_evict() TERRACE_EXCLUDES(mutex_);
+
+  // --- removal
+  struct Removal {
+    std::vector<std::vector<tier::RemoveOp>> operations;  // by tier
+    std::vector<std::pair<BlockId, uint32_t>> writes;     // under way, to be undone
+  };
+  uint64_t remove_blocks(std::span<const BlockId> blocks, bool erase, Removal& removal)
+      TERRACE_REQUIRES(mutex_);
+  Result<void> run_removal(Removal removal, bool erase, bool sync) TERRACE_EXCLUDES(mutex_);
+  bool any_running(std::span<const std::pair<BlockId, uint32_t>> writes) const TERRACE_EXCLUDES(mutex_);
+
+  // --- tiers' news (Listener)
+  std::vector<uint32_t> found(uint32_t tier, std::span<const tier::FoundBlock> blocks)
+      TERRACE_EXCLUDES(mutex_);
+  void recovered(uint32_t tier, Result<void> result) TERRACE_EXCLUDES(mutex_);
+  void gone(uint32_t tier, const Key& key, tier::Place place) TERRACE_EXCLUDES(mutex_);
+  void state_changed(uint32_t tier) TERRACE_EXCLUDES(mutex_);
+
+  // --- waiting
+  void progress_made() TERRACE_REQUIRES(mutex_);  // wakes whoever waits for room, credit or the end of work
+  uint64_t progress() const TERRACE_EXCLUDES(mutex_);
+  // Blocks until progress() differs from `mark` (true) or the deadline.
+  bool wait_progress(uint64_t mark, base::TimePoint deadline) TERRACE_EXCLUDES(mutex_);
+  void post_event(const Notify& notify, Completion event) TERRACE_REQUIRES(mutex_);
+  TierState& tier_state(uint32_t tier) TERRACE_REQUIRES(mutex_) { return tiers_[tier - 1]; }
+  const TierState& tier_state(uint32_t tier) const TERRACE_REQUIRES(mutex_) { return tiers_[tier - 1]; }
+  uint32_t tiers_end() const TERRACE_REQUIRES(mutex_) { return static_cast<uint32_t>(tiers_.size()) + 1; }
+  uint64_t bytes_of(BlockId block) const TERRACE_REQUIRES(mutex_);
+  uint64_t running() const TERRACE_REQUIRES(mutex_);
+  std::vector<tier::Tier*> tier_pointers() const TERRACE_EXCLUDES(mutex_);
+  static MissReason reason_of(const Error& error);
+
+  const StoreOptions options_;
+  const uint64_t store_credit_max_;
+  const uint64_t prefetch_credit_max_;
+  StoreParts parts_;
+  base::Clock& clock_;
+  base::Executor& executor_;
+  Index index_;                  // own leaf locks
+  History history_;              // own leaf lock
+  memory::RegionTable regions_;  // own leaf lock
+  std::atomic<TierMask> visible_{
+      0};  // tiers whose every place can be read; lookups read it without the mutex
+  std::atomic<TierMask> partial_{0};  // tiers of which some places can be read
+  std::atomic<bool> closed_{false};
+
+  std::jthread warmer_;
+
+  mutable base::Mutex mutex_;
+  BlockTable blocks_ TERRACE_GUARDED_BY(mutex_);
+  std::unique_ptr<L1> l1_ TERRACE_GUARDED_BY(mutex_);
+  std::vector<TierState> tiers_ TERRACE_GUARDED_BY(mutex_);
+  NamespaceTable namespaces_ TERRACE_GUARDED_BY(mutex_);
+  PagePool pages_ TERRACE_GUARDED_BY(mutex_);
+  uint64_t last_use_time_ TERRACE_GUARDED_BY(mutex_) = 0;
+
+  std::map<std::pair<BlockId, uint32_t>, std::unique_ptr<WriteFlow>> writes_ TERRACE_GUARDED_BY(mutex_);
+  std::deque<WriteFlow*> writes_to_start_ TERRACE_GUARDED_BY(mutex_);
+  bool start_posted_ TERRACE_GUARDED_BY(mutex_) = false;
+  uint64_t write_bytes_ TERRACE_GUARDED_BY(mutex_) = 0;   // outstanding, against store_credit_max_
+  uint64_t credit_taken_ TERRACE_GUARDED_BY(mutex_) = 0;  // of it, promised to reservations
+
+  std::map<BlockId, std::shared_ptr<Load>> loads_ TERRACE_GUARDED_BY(mutex_);
+  uint64_t loads_running_ TERRACE_GUARDED_BY(mutex_) = 0;  // also those no map entry names any more
+  uint64_t intos_running_ TERRACE_GUARDED_BY(mutex_) = 0;
+  uint64_t removals_running_ TERRACE_GUARDED_BY(mutex_) = 0;
+  std::deque<std::shared_ptr<PrefetchTicket::State>> prefetches_
+      TERRACE_GUARDED_BY(mutex_);  // not all asked yet
+  uint64_t prefetch_bytes_ TERRACE_GUARDED_BY(mutex_) = 0;
+  bool advance_posted_ TERRACE_GUARDED_BY(mutex_) = false;
+  bool evict_posted_ TERRACE_GUARDED_BY(mutex_) = false;
+
+  uint64_t progress_ TERRACE_GUARDED_BY(mutex_) = 0;
+  std::vector<std::shared_ptr<base::Event>> progress_waiters_ TERRACE_GUARDED_BY(mutex_);
+
+  TierStats l1_counts_ TERRACE_GUARDED_BY(mutex_);
+  uint64_t keys_asked_ TERRACE_GUARDED_BY(mutex_) = 0;
+  uint64_t keys_delivered_ TERRACE_GUARDED_BY(mutex_) = 0;
+  std::array<uint64_t, kMissReasons> misses_ TERRACE_GUARDED_BY(mutex_){};
+  uint64_t reservations_ TERRACE_GUARDED_BY(mutex_) = 0;
+  uint64_t reserved_bytes_ TERRACE_GUARDED_BY(mutex_) = 0;
+  uint64_t leased_ TERRACE_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace terrace::store

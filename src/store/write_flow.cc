@@ -1,0 +1,259 @@
+// From L1 to the tiers (S3, S4): credit, place, seal, write, publish, report.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "store/flow_state.h"
+#include "store/storage_manager.h"
+
+namespace terrace::store {
+
+namespace {
+
+DropCause cause_of(tier::Refusal refusal) {
+  switch (refusal) {
+    case tier::Refusal::kNoRoom:
+      return DropCause::kNoRoom;
+    case tier::Refusal::kTooLarge:
+      return DropCause::kTooLarge;
+    case tier::Refusal::kUnavailable:
+      return DropCause::kUnavailable;
+  }
+  return DropCause::kUnavailable;
+}
+
+}  // namespace
+
+WriteFlow* StorageManager::writing(BlockId block, uint32_t tier) const {
+  const auto it = writes_.find({block, tier});
+  return it == writes_.end() ? nullptr : it->second.get();
+}
+
+void StorageManager::post_event(const Notify& notify, Completion event) {
+  if (notify.queue == nullptr) return;
+  event.tag = notify.tag;
+  executor_.post([queue = notify.queue, event] { static_cast<EventQueue&>(*queue).push(event); });
+}
+
+// `write_through` sends every block to every tier; other store policies choose here.
+void StorageManager::queue_writes(Buffer* buffer, const std::shared_ptr<Batch>& batch) {
+  for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
+    if (batch != nullptr) ++batch->pending;
+    queue_write(tier, buffer, batch);
+  }
+}
+
+void StorageManager::report(const std::shared_ptr<Batch>& batch, const Completion& event) {
+  if (batch == nullptr) return;
+  post_event(batch->notify, event);
+  TERRACE_ASSERT(batch->pending > 0);
+  if (--batch->pending == 0 && batch->complete) finish_batch(batch);
+}
+
+void StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::shared_ptr<Batch>& batch) {
+  const BlockId block = buffer->block;
+  TierState& state = tier_state(tier);
+  Completion event;
+  event.kind = EventKind::kWrite;
+  event.tier = static_cast<uint16_t>(tier);
+  event.key = buffer->meta.key;
+  if (state.residency->find(block) != kNoResidence) return report(batch, event);
+  if (WriteFlow* running = writing(block, tier)) {
+    if (batch != nullptr) running->batches.push_back(batch);
+    return;
+  }
+
+  const uint64_t bytes = record::record_bytes(buffer->meta.payload_bytes);
+  // Credit a reserve_wait took is spent first; it is counted in write_bytes_ already.
+  const bool prepaid = buffer->write_credit >= bytes;
+  std::expected<tier::Placement, DropCause> placed = std::unexpected(DropCause::kNone);
+  const BlockId parent = blocks_.find(buffer->meta.parent);
+  const bool head = buffer->meta.parent.is_zero();
+  const bool follows = head || (parent != kNoBlock && (state.residency->find(parent) != kNoResidence ||
+                                                       writing(parent, tier) != nullptr));
+  if (!prepaid && write_bytes_ + bytes > store_credit_max_) {
+    placed = std::unexpected(DropCause::kBacklog);
+  } else if (!follows) {
+    placed = std::unexpected(DropCause::kParentDropped);
+  } else {
+    placed = place(tier, buffer->meta);
+  }
+  if (!placed) {
+    ++state.counts.drops[static_cast<size_t>(placed.error())];
+    blocks_[block].fate = MissReason::kDropped;
+    event.status = WriteStatus::kDropped;
+    event.cause = placed.error();
+    return report(batch, event);
+  }
+
+  auto flow = std::make_unique<WriteFlow>();
+  flow->block = block;
+  flow->tier = tier;
+  flow->buffer = buffer;
+  flow->where = *placed;
+  flow->rank = l1_->residency()[l1_->residency().find(block)].rank;
+  flow->credit = bytes;
+  if (prepaid) {
+    buffer->write_credit -= bytes;
+    credit_taken_ -= bytes;
+  } else {
+    write_bytes_ += bytes;
+  }
+  flow->own_header = !buffer->header_in_use;
+  flow->header = flow->own_header ? buffer->header().data() : pages_.take();
+  if (flow->own_header) buffer->header_in_use = true;
+  if (batch != nullptr) flow->batches.push_back(batch);
+  l1_->ref(buffer);
+  blocks_.add_ref(block);
+  state.residency->add_child(blocks_[block].parent);
+  state.residency->hold_segment(flow->where.segment);
+  writes_to_start_.push_back(flow.get());
+  writes_.emplace(std::pair(block, tier), std::move(flow));
+  if (start_posted_) return;
+  start_posted_ = true;
+  executor_.post([self = shared_from_this()] { self->start_writes(); });
+}
+
+std::expected<tier::Placement, DropCause> StorageManager::place(uint32_t tier,
+                                                                const record::BlockMeta& meta) {
+  TierState& state = tier_state(tier);
+  bool took_segment = false;  // at most one a write (E2)
+  for (;;) {
+    const auto answer = state.tier->place(meta);
+    if (answer) return *answer;
+    const tier::PlaceRefused& refused = answer.error();
+    if (refused.why != tier::Refusal::kNoRoom) return std::unexpected(cause_of(refused.why));
+    if (const auto leaf = state.residency->coldest_leaf(refused.bucket)) {
+      evict_from_tier(tier, std::span(&*leaf, 1));
+      continue;
+    }
+    const auto segment =
+        took_segment || !refused.segments_help ? std::vector<BlockId>{} : state.residency->coldest_segment();
+    if (segment.empty()) return std::unexpected(DropCause::kNoRoom);
+    took_segment = true;
+    ++state.counts.evicted_segments;
+    evict_from_tier(tier, segment);
+  }
+}
+
+// On the executor: sums are computed here, not in commit, and once for all tiers (decision 11).
+void StorageManager::start_writes() {
+  std::vector<WriteFlow*> flows;
+  std::vector<tier::Tier*> tiers;
+  std::vector<WriteFlow*> dropped;
+  {
+    Lock lock(mutex_);
+    start_posted_ = false;
+    for (const TierState& state : tiers_) tiers.push_back(state.tier.get());
+    for (WriteFlow* flow : writes_to_start_) {
+      if (flow->removed) {
+        dropped.push_back(flow);
+        continue;
+      }
+      flow->started = true;
+      flow->secret = tiers[flow->tier - 1]->secret(flow->where.place);
+      flows.push_back(flow);
+    }
+    writes_to_start_.clear();
+  }
+  for (WriteFlow* flow : dropped) {
+    tiers[flow->tier - 1]->withdraw(flow->where.place, flow->buffer->meta.payload_bytes);
+    finish_write(flow, fail(Code::kCancelled, "removed before it was written"));
+  }
+  const auto deadline = base::after(clock_.now(), options_.operation_timeout);
+  std::vector<std::vector<tier::WriteOp>> batches(tiers.size());
+  for (WriteFlow* flow : flows) {
+    Buffer& buffer = *flow->buffer;
+    record::PartSums sums;
+    if (buffer.summed) {
+      sums = record::sums_in(buffer.header());
+    } else {
+      record::sum_parts(buffer.meta.key, buffer.payload(), sums);
+    }
+    const auto whole = buffer.record();
+    std::ranges::fill(whole.subspan(record::kHeaderBytes + buffer.meta.payload_bytes), std::byte{0});
+    record::seal(buffer.meta, sums, flow->secret, flow->where.binding,
+                 std::span(flow->header, record::kHeaderBytes));
+    if (flow->own_header) buffer.summed = true;
+
+    tier::WriteOp op;
+    op.meta = buffer.meta;
+    op.place = flow->where.place;
+    op.rank = flow->rank;
+    if (flow->own_header) {
+      op.record[0] = {whole.data(), whole.size()};
+    } else {
+      op.record[0] = {flow->header, record::kHeaderBytes};
+      op.record[1] = {whole.data() + record::kHeaderBytes, whole.size() - record::kHeaderBytes};
+    }
+    op.deadline = deadline;
+    op.done = [self = shared_from_this(), flow](Result<void> result) {
+      self->executor_.post([self, flow, result] { self->finish_write(flow, result); });
+    };
+    batches[flow->tier - 1].push_back(std::move(op));
+  }
+  for (size_t i = 0; i < tiers.size(); ++i) {
+    if (!batches[i].empty()) tiers[i]->write(batches[i]);
+  }
+}
+
+void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
+  std::unique_ptr<WriteFlow> owned;  // and its batches: gone after the mutex is released
+  Lock lock(mutex_);
+  TierState& state = tier_state(flow->tier);
+  const uint64_t payload = flow->buffer->meta.payload_bytes;
+  const Key key = flow->buffer->meta.key;
+
+  if (flow->removed && result) {
+    // It was removed while it was written. The remover waits until the tier has forgotten it (D1).
+    const tier::RemoveOp op{key, flow->where.place, payload};
+    flow->removed = false;
+    state.tier->remove(
+        std::span(&op, 1), tier::RemoveKind::kRemove, [self = shared_from_this(), flow](Result<void>) {
+          self->executor_.post([self, flow] { self->finish_write(flow, fail(Code::kCancelled, "removed")); });
+        });
+    return;
+  }
+
+  Completion event;
+  event.kind = EventKind::kWrite;
+  event.tier = static_cast<uint16_t>(flow->tier);
+  event.key = key;
+  const auto it = writes_.find({flow->block, flow->tier});
+  owned = std::move(it->second);
+  writes_.erase(it);
+  state.residency->drop_segment(flow->where.segment);
+  if (result && state.residency->find(flow->block) != kNoResidence) {
+    // Recovery found an older record of it meanwhile; that one counts.
+    state.tier->withdraw(flow->where.place, payload);
+  } else if (result) {
+    ++state.counts.writes;
+    state.counts.write_bytes += payload;
+    state.residency->insert(flow->block, payload, flow->where.place, flow->where.bucket, flow->where.segment,
+                            flow->rank);
+    blocks_[flow->block].fate = MissReason::kNone;
+  } else if (result.error().code == Code::kCancelled) {
+    event.status = WriteStatus::kDropped;
+    event.cause = DropCause::kRemoved;
+    ++state.counts.drops[static_cast<size_t>(DropCause::kRemoved)];
+  } else {
+    event.status = WriteStatus::kFailed;
+    event.error = result.error();
+    ++state.counts.write_errors;
+    blocks_[flow->block].fate = MissReason::kWriteFailed;
+  }
+  state.residency->drop_child(blocks_[flow->block].parent);
+  write_bytes_ -= flow->credit;
+  if (flow->own_header) {
+    flow->buffer->header_in_use = false;
+  } else {
+    pages_.give(flow->header);
+  }
+  const BlockId block = flow->block;
+  l1_->unref(flow->buffer);
+  for (const auto& batch : flow->batches) report(batch, event);
+  blocks_.release(block);
+  progress_made();
+  check_watermarks();
+}
+
+}  // namespace terrace::store
