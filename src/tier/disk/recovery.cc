@@ -1,0 +1,295 @@
+// Recovery: reads the slot tables in the background, several at a time, and announces what it finds while the tier
+// already serves (P5). Damage never stops it: what cannot be read is left alone and counted.
+#include <algorithm>
+
+#include "tier/disk/scan.h"
+#include "tier/disk/volume.h"
+
+namespace terrace::tier::disk {
+namespace {
+
+constexpr uint32_t kScansMax = 4;
+constexpr uint64_t kReadBytes = 4 * base::kMiB;
+constexpr size_t kFoundBatch = 512;
+
+bool all_zero(std::span<const std::byte> bytes) {
+  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+}
+
+}  // namespace
+
+void DiskVolume::start(TierListener& listener) {
+  listener_ = &listener;
+  {
+    const base::Lock lock(mutex_);
+    if (!opened_) {
+      while (!breaker_.open()) breaker_.record(false, parts_.clock.now());
+      arm(kProbeTimer, breaker_.probe_at(), &DiskVolume::probe);
+      return;
+    }
+  }
+  begin_recovery();
+}
+
+void DiskVolume::begin_recovery() {
+  for (uint32_t i = 0; i < kScansMax; ++i) post([this] { recover_next(); });
+}
+
+void DiskVolume::recover_next() {
+  std::optional<uint32_t> next;
+  bool ended = false;
+  {
+    const base::Lock lock(mutex_);
+    if (recovery_over_) return;
+    if (!to_recover_.empty() && !closing_) {
+      next = to_recover_.back();
+      to_recover_.pop_back();
+      ++recovering_;
+    } else if (recovering_ == 0) {
+      ended = recovery_over_ = true;
+      recovered_ = !closing_;
+      // What an earlier life left unsynced is synced now, and only then vouched for.
+      synced_seq_due_ = synced_seq_due_ || other_boot_;
+      arm_sync();
+    }
+  }
+  if (ended) end_recovery();
+  if (next) scan_segment(*next);
+}
+
+void DiskVolume::end_recovery() {
+  bool whole = false;
+  {
+    const base::Lock lock(mutex_);
+    whole = recovered_;
+  }
+  listener_->recovered(whole ? Result<void>() : fail(Code::kClosed, "closed while it recovered"));
+}
+
+void DiskVolume::segment_recovered() {
+  {
+    const base::Lock lock(mutex_);
+    --recovering_;
+  }
+  post([this] { recover_next(); });
+}
+
+// --- one segment ---
+
+void DiskVolume::scan_segment(uint32_t number) {
+  auto scan = std::make_unique<Scan>();
+  scan->number = number;
+  scan->hold = hold();
+  io::FileSystem& files = parts_.files;
+  const std::string table_path = path_of(table_name(number)), data_path = path_of(data_name(number));
+  const auto table_stat = files.stat(table_path), data_stat = files.stat(data_path);
+  const auto missing = [](const auto& stat) { return !stat && stat.error().code == Code::kNotFound; };
+  const auto readable = [](const auto& stat) { return stat && !stat->is_directory; };
+  if ((!missing(table_stat) && !readable(table_stat)) || (!missing(data_stat) && !readable(data_stat))) {
+    return segment_unusable(*scan, "a segment's files cannot be examined");
+  }
+  if (data_stat) {
+    scan->data_bytes = data_stat->bytes;
+    auto file = files.open(data_path, {.direct = true});
+    if (!file) return segment_unusable(*scan, "a segment's data file cannot be opened");
+    scan->data = std::move(*file);
+  }
+  if (table_stat) {
+    scan->table_bytes = table_stat->bytes;
+    auto file = files.open(table_path, {});
+    if (!file) return segment_unusable(*scan, "a segment's slot table cannot be opened");
+    scan->table = std::move(*file);
+  }
+  // A start that was killed while it made the files leaves them empty.
+  if (scan->table_bytes == 0) {
+    return scan->data_bytes == 0 ? segment_empty(*scan) : segment_unusable(*scan, "a segment lost its slot table");
+  }
+  uint64_t bytes_max = 0;
+  {
+    const base::Lock lock(mutex_);
+    bytes_max = superblock_.segment_bytes;
+  }
+  if (scan->table_bytes < kPage || scan->table_bytes > bytes_max) {
+    return segment_unusable(*scan, "a segment's slot table has an impossible length");
+  }
+  scan_read(std::move(scan));
+}
+
+void DiskVolume::scan_read(std::unique_ptr<Scan> scan) {
+  auto buffer = memory::PageBuffer::make(scan->table_bytes);
+  if (!buffer) return segment_unusable(*scan, "no memory for a slot table");
+  scan->bytes = std::move(*buffer);
+  std::vector<io::IoRequest> requests;
+  for (uint64_t at = 0; at < scan->table_bytes; at += kReadBytes) {
+    io::IoRequest request{.op = io::IoOp::kRead, .io_class = io::IoClass::kBackground, .file = scan->table.get(),
+                          .offset = at, .vec = {}, .done = nullptr};
+    request.vec[0] = {scan->bytes.data() + at, std::min(kReadBytes, scan->table_bytes - at)};
+    requests.push_back(std::move(request));
+  }
+  gather(parts_.scheduler, std::move(requests),
+         [this, scan = std::move(scan)](std::vector<Result<void>> results) mutable {
+           for (const auto& one : results) {
+             if (!one) scan->read = one;
+           }
+           post([this, scan = std::move(scan)]() mutable { scan_decoded(std::move(scan)); });
+         });
+}
+
+void DiskVolume::scan_decoded(std::unique_ptr<Scan> scan) {
+  if (!scan->read) return segment_unusable(*scan, "a segment's slot table cannot be read");
+  if (all_zero(scan->bytes.bytes())) return segment_empty(*scan);  // a power cut while it was made
+  uint32_t version = 0;
+  const auto header = open_segment_header(scan->bytes.bytes().first(kPage), version);
+  if (!header) return segment_unusable(*scan, "a segment header is damaged or of another version");
+  bool ours = false;
+  {
+    const base::Lock lock(mutex_);
+    ours = header->store_id == superblock_.store_id && header->secret == superblock_.secret &&
+           header->segment == scan->number && header->segment_bytes == superblock_.segment_bytes &&
+           header->slot_bytes % kPage == 0 && header->slot_count > 0 &&
+           header->slot_count == memory::SlotAllocator::slots_per_segment(table_->slots().options(), header->slot_bytes);
+  }
+  if (!ours) return segment_unusable(*scan, "a segment file is of another store or place");
+  if ((header->flags & kRetiredFlag) != 0 || scan->data == nullptr) return segment_empty(*scan);
+  scan->header = *header;
+  adopt(std::move(scan));
+}
+
+void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
+  const SegmentHeader& header = scan->header;
+  const uint32_t number = scan->number;
+  const auto bytes = std::as_const(scan->bytes).bytes();
+  const uint64_t slot_bytes = header.slot_bytes;
+  std::vector<FoundEntry> entries;
+  RankPage ranks;
+  bool ranks_whole = false;
+  for (uint32_t index = 0; index < header.slot_count; ++index) {
+    const uint64_t seed = entry_seed(header.secret, header.generation, number, index);
+    if (index % 511 == 0) {
+      const uint64_t at = ranks_offset(header.slot_count) + index / 511 * kPage;
+      ranks_whole = at + kPage <= bytes.size();
+      if (ranks_whole) std::memcpy(&ranks, bytes.data() + at, kPage);
+      ranks_whole = ranks_whole && rank_page_whole(ranks, seed);
+    }
+    if (entry_offset(index + 1) > bytes.size()) break;  // the table was cut off
+    auto entry = open_entry(bytes.subspan(entry_offset(index), sizeof(SlotEntry)), seed, slot_bytes);
+    if (!entry || index * slot_bytes + record::record_bytes(entry->payload_bytes) > scan->data_bytes) continue;
+    // Ranks grow with time; the page may still hold that of the slot's block before.
+    if (ranks_whole) entry->rank = std::max(entry->rank, ranks.ranks[index % 511]);
+    entries.emplace_back(index, *entry);
+  }
+  // Files that were cut off get their length back; what is missing is not announced.
+  if (scan->table_bytes < table_bytes(header.slot_count)) {
+    (void)parts_.files.allocate(*scan->table, table_bytes(header.slot_count));
+  }
+  if (scan->data_bytes < header.slot_count * slot_bytes) {
+    (void)parts_.files.allocate(*scan->data, header.slot_count * slot_bytes);
+  }
+
+  auto check = std::make_unique<RecordCheck>();
+  check->number = number;
+  check->hold = hold();
+  std::vector<FoundBlock> found;
+  {
+    const base::Lock lock(mutex_);
+    SegmentRecord& segment = table_->segment(number);
+    table_->slots().reset_segment(number);
+    segment.layout = LayoutState::kReady;
+    segment.slot_bytes = slot_bytes;
+    segment.generation = header.generation;
+    segment.disk_bytes = header.slot_count * slot_bytes + table_bytes(header.slot_count);
+    segment.slots.assign(header.slot_count, {});
+    segment.found = false;
+    segment.data = std::move(scan->data);
+    segment.table = std::move(scan->table);
+    if (!entries.empty()) (void)table_->slots().adopt_segment(number, slot_bytes);
+    for (const auto& [index, entry] : entries) {
+      (void)table_->slots().adopt_slot(number, index, record::record_bytes(entry.payload_bytes));
+      segment.slots[index] = {.key = entry.key, .generation = entry.generation, .rank = entry.rank, .seq = 0,
+                              .payload_bytes = static_cast<uint32_t>(entry.payload_bytes), .state = SlotState::kLive,
+                              .entry = EntryState::kLive};
+      ++table_->live_blocks;
+      const bool unsynced = entry.seq > superblock_.synced_seq;
+      if (unsynced) segment.data_dirty = segment.table_dirty = segments_dirty_ = true;
+      if (unsynced && other_boot_) {
+        check->entries.emplace_back(index, entry);
+      } else {
+        found.push_back(found_block(number, index, entry));
+      }
+    }
+  }
+  scan.reset();
+  for (size_t first = 0; first < found.size(); first += kFoundBatch) {
+    tell_found(std::span(found).subspan(first, std::min(kFoundBatch, found.size() - first)));
+  }
+  std::ranges::reverse(check->entries);
+  check_next(std::move(check));
+}
+
+FoundBlock DiskVolume::found_block(uint32_t number, uint32_t index, const SlotEntry& entry) const {
+  const uint64_t slot_bytes = table_->segment(number).slot_bytes;
+  FoundBlock block;
+  block.meta = {.key = entry.key, .family = entry.family, .parent = entry.parent, .root = entry.root,
+                .member = {entry.group, entry.shard, entry.shards}, .payload_bytes = entry.payload_bytes};
+  block.where.place = make_place(number_, number, index);
+  block.where.binding = make_binding(superblock_.store_id, number, entry.generation, index * slot_bytes);
+  block.where.bucket = make_bucket(number_, slot_bytes);
+  block.where.segment = make_segment(number_, number);
+  block.rank = entry.rank;
+  return block;
+}
+
+void DiskVolume::tell_found(std::span<const FoundBlock> found) {
+  {
+    const base::Lock lock(mutex_);
+    if (closing_) return;
+    for (const FoundBlock& block : found) {
+      KnownNamespace& known = namespaces_[block.meta.root];
+      if (known.root != block.meta.root) known = {.root = block.meta.root, .fields = {}, .known = false};
+    }
+  }
+  const std::vector<uint32_t> unwanted = listener_->found(found);
+  for (const uint32_t index : unwanted) forget_found(found[index].where.place);
+  const base::Lock lock(mutex_);
+  recovered_blocks_ += found.size() - unwanted.size();
+}
+
+void DiskVolume::forget_found(Place place) {
+  const base::Lock lock(mutex_);
+  SlotRecord& slot = *table_->find(place);
+  if (slot.state != SlotState::kLive) return;
+  table_->free(place);
+  slot.entry = EntryState::kStale;
+  stale_.push_back(place);
+  arm_sync();
+}
+
+// Nothing in it: any class may have it. Its files are kept and used again.
+void DiskVolume::segment_empty(Scan& scan) {
+  {
+    const base::Lock lock(mutex_);
+    SegmentRecord& segment = table_->segment(scan.number);
+    segment.data = std::move(scan.data);
+    segment.table = std::move(scan.table);
+    segment.found = false;
+    table_->slots().reset_segment(scan.number);
+  }
+  segment_recovered();
+}
+
+// Left as it is: it may be of use to someone, and its bytes count against the capacity.
+void DiskVolume::segment_unusable(Scan& scan, const char* why) {
+  Notices notices;
+  {
+    const base::Lock lock(mutex_);
+    SegmentRecord& segment = table_->segment(scan.number);
+    segment.found = false;
+    segment.unusable = true;
+    last_error_ = std::string(why) + " (segment " + std::to_string(scan.number) + ")";
+    if (!scan.read && scan.read.error().code == Code::kIo) count_outcome(false, notices);
+  }
+  deliver(std::move(notices));
+  segment_recovered();
+}
+
+}  // namespace terrace::tier::disk
