@@ -268,7 +268,6 @@ struct ClearScope {
 
 struct TierStats {
   std::string name, state, engine, last_error;
-  std::string engine_reason;  // why this IO engine and not the preferred one
   uint64_t used_bytes = 0, allocated_bytes = 0, capacity_bytes = 0, blocks = 0;
   uint64_t loads = 0, load_bytes = 0, load_errors = 0;
   uint64_t writes = 0, write_bytes = 0, write_errors = 0;
@@ -285,7 +284,6 @@ struct StoreStats {
   uint64_t misses[kMissReasons] = {};  // add up to keys_asked - keys_delivered
   uint64_t reservations = 0, reserved_bytes = 0, leased_blocks = 0, writes_in_flight_bytes = 0;
   uint64_t private_bytes = 0;  // of L1 that no lookup can find: reserved, loading, or only leased any more
-  uint64_t callbacks_failed = 0;
   bool recovering = false;
 };
 

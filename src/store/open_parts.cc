@@ -8,6 +8,7 @@
 #include "io/posix_file_system.h"
 #include "io/scheduler.h"
 #include "tier/disk/disk_tier.h"
+#include "tier/mock/mock_tier.h"
 
 namespace terrace::store {
 
@@ -94,6 +95,17 @@ Outcome<std::unique_ptr<tier::Tier>> open_disk(const DiskOptions& options, Machi
   return std::unique_ptr<tier::Tier>(std::move(*tier));
 }
 
+std::unique_ptr<tier::Tier> open_mock(const TierOptions& options, Machine& machine) {
+  tier::mock::MockOptions mock;
+  mock.name = options.name;
+  mock.latency = options.mock.latency;
+  constexpr double kUnlimited = 1000;  // bytes a nanosecond: far beyond memory
+  mock.bytes_per_ns =
+      options.mock.bytes_per_second == 0 ? kUnlimited : static_cast<double>(options.mock.bytes_per_second) * 1e-9;
+  auto backing = std::make_shared<tier::mock::MockBacking>(options.mock.capacity);
+  return std::make_unique<tier::mock::MockTier>(mock, std::move(backing), machine.clock, machine.executor);
+}
+
 }  // namespace
 
 Outcome<StoreParts> open_parts(const StoreOptions& options) {
@@ -109,9 +121,13 @@ Outcome<StoreParts> open_parts(const StoreOptions& options) {
   parts.use_time_base =
       static_cast<uint64_t>(std::chrono::duration_cast<base::Duration>(wall).count() - steady.count());
   for (const TierOptions& tier : options.tiers) {
-    auto opened = open_disk(tier.disk, *machine);
-    if (!opened) return std::unexpected(opened.error());
-    parts.tiers.push_back(std::move(*opened));
+    if (tier.kind == TierOptions::Kind::kDisk) {
+      auto opened = open_disk(tier.disk, *machine);
+      if (!opened) return std::unexpected(opened.error());
+      parts.tiers.push_back(std::move(*opened));
+    } else {
+      parts.tiers.push_back(open_mock(tier, *machine));
+    }
     parts.eviction.push_back(tier.kind == TierOptions::Kind::kDisk ? tier.disk.eviction : tier.mock.eviction);
   }
   parts.keep_alive = std::move(machine);

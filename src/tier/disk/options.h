@@ -24,7 +24,7 @@ struct DiskOptions {
   uint64_t sync_bytes = 256 * base::kMiB;
   uint64_t segment_bytes = 0;          // 0: clamp(capacity of a path / 64, 4 MiB, 1 GiB). An existing store keeps its own
   uint32_t quarantine_after = 3;       // device errors of one segment
-  BreakerOptions breaker;
+  BreakerOptions breaker{};
 };
 
 inline constexpr uint32_t kPathsMax = 64;
@@ -43,7 +43,7 @@ struct VolumeOptions {
   base::Duration sync_interval{};
   uint64_t sync_bytes = 0;
   uint32_t quarantine_after = 0;
-  BreakerOptions breaker;
+  BreakerOptions breaker{};
 };
 
 // Errors name the option, its value and what is allowed.
