@@ -30,7 +30,9 @@ struct Dispatcher::State {
   }
 };
 
-Dispatcher::Dispatcher(Store& store) : state_(std::make_unique<State>()) { state_->queue = store.make_queue(); }
+Dispatcher::Dispatcher(Store& store) : state_(std::make_unique<State>()) {
+  state_->queue = store.make_queue();
+}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -69,8 +71,12 @@ size_t Dispatcher::dispatch(Timeout timeout) {
   return count;
 }
 
-uint64_t Dispatcher::callbacks_failed() const { return state_->failed.load(); }
+uint64_t Dispatcher::callbacks_failed() const {
+  return state_->failed.load();
+}
 
-int Dispatcher::fd() const { return state_->queue->fd(); }
+int Dispatcher::fd() const {
+  return state_->queue->fd();
+}
 
 }  // namespace terrace

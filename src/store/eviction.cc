@@ -57,12 +57,13 @@ void StorageManager::background_evict() {
   for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
     TierState& state = tier_state(tier);
     if (state.capacity == 0 || !state.residency->evicts()) continue;
-    size_t slice = kSlice;
+    size_t slice = kSlice;  // what is left of it
     const uint64_t goal = share(state.low_watermark, state.capacity);
     while (state.residency->payload_bytes() + state.residency->blocks() * record::kHeaderBytes > goal) {
-      const auto leaf = slice-- > 0 ? state.residency->coldest_leaf() : std::nullopt;
-      done = done && slice > 0;
+      if (slice == 0) done = false;
+      const auto leaf = slice == 0 ? std::nullopt : state.residency->coldest_leaf();
       if (!leaf) break;
+      --slice;
       evict_from_tier(tier, std::span(&*leaf, 1));
     }
   }

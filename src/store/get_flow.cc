@@ -123,10 +123,11 @@ std::shared_ptr<GetOperation::State> StorageManager::start_get(std::span<const K
 // On the executor: a hit that the sample chose.
 void StorageManager::verify_resident(const std::shared_ptr<GetOperation::State>& get, size_t index) {
   auto& item = get->items[index];
-  Buffer* buffer = item.buffer;
+  Buffer* buffer = nullptr;
   {
     Lock lock(mutex_);
     if (get->finished || item.phase != GetOperation::State::Phase::kVerifying) return;
+    buffer = item.buffer;
     l1_->ref(buffer);
   }
   const record::PartSums expected = record::sums_in(buffer->header());

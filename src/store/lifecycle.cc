@@ -73,6 +73,7 @@ Outcome<void> StorageManager::build() {
   if (!l1_policy) return std::unexpected(l1_policy.error());
   auto memory = std::make_unique<memory::Arena>(std::move(parts_.segments), *segment,
                                                 static_cast<uint32_t>(options_.l1.budget / *segment));
+  l1_segment_bytes_ = *segment;
   Lock lock(mutex_);
   l1_ = std::make_unique<L1>(std::move(memory), std::move(*l1_policy), blocks_,
                              [this](BlockId block, MissReason reason)

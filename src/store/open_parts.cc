@@ -100,8 +100,9 @@ std::unique_ptr<tier::Tier> open_mock(const TierOptions& options, Machine& machi
   mock.name = options.name;
   mock.latency = options.mock.latency;
   constexpr double kUnlimited = 1000;  // bytes a nanosecond: far beyond memory
-  mock.bytes_per_ns =
-      options.mock.bytes_per_second == 0 ? kUnlimited : static_cast<double>(options.mock.bytes_per_second) * 1e-9;
+  mock.bytes_per_ns = options.mock.bytes_per_second == 0
+                          ? kUnlimited
+                          : static_cast<double>(options.mock.bytes_per_second) * 1e-9;
   auto backing = std::make_shared<tier::mock::MockBacking>(options.mock.capacity);
   return std::make_unique<tier::mock::MockTier>(mock, std::move(backing), machine.clock, machine.executor);
 }

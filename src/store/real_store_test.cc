@@ -1,4 +1,5 @@
-// The store as users open it: real files, real IO engines, real threads. No timings; every wait is for an event.
+// The store as users open it: real files, real IO engines, real threads. No timings; every wait is for an
+// event.
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
@@ -42,7 +43,9 @@ class RealStore : public ::testing::TestWithParam<IoChoice> {
     for (uint32_t i = 0; i < tokens.size(); ++i) tokens[i] = seed * 1000 + i;
     return block_keys(root_, tokens, 4);
   }
-  static std::byte at(const Key& key, size_t i) { return std::byte{static_cast<uint8_t>(key.bytes[i % 32] + i / 4096)}; }
+  static std::byte at(const Key& key, size_t i) {
+    return std::byte{static_cast<uint8_t>(key.bytes[i % 32] + i / 4096)};
+  }
 
   // Stores the chain and waits until every write has ended.
   void store_chain(std::span<const Key> keys, uint64_t bytes) {
@@ -64,7 +67,8 @@ class RealStore : public ::testing::TestWithParam<IoChoice> {
       const size_t count = queue->wait(events, std::chrono::seconds(60));
       ASSERT_GT(count, 0u);
       for (size_t i = 0; i < count; ++i) {
-        EXPECT_EQ(events[i].status, WriteStatus::kOk) << to_string(events[i].cause) << to_string(events[i].error);
+        EXPECT_EQ(events[i].status, WriteStatus::kOk)
+            << to_string(events[i].cause) << to_string(events[i].error);
         ended = ended || events[i].kind == EventKind::kWriteBatch;
       }
     }

@@ -22,8 +22,7 @@ Result<void> StorageManager::check_blocks(const ReserveRequest& request) const {
     if (spec.member.shards == 0 || spec.member.shard >= spec.member.shards) {
       return fail(Code::kInvalidArgument, "member.shard is below member.shards, which is at least 1");
     }
-    Lock lock(mutex_);
-    if (record::record_bytes(spec.bytes) > l1_->arena().slots().options().segment_bytes) {
+    if (record::record_bytes(spec.bytes) > l1_segment_bytes_) {
       return fail(Code::kLimitExceeded,
                   "the block is larger than an L1 segment: raise l1.largest_block or the budget");
     }

@@ -260,9 +260,10 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   StoreParts parts_;
   base::Clock& clock_;
   base::Executor& executor_;
-  Index index_;                  // own leaf locks
-  History history_;              // own leaf lock
-  memory::RegionTable regions_;  // own leaf lock
+  uint64_t l1_segment_bytes_ = 0;  // set once, before the store is used
+  Index index_;                    // own leaf locks
+  History history_;                // own leaf lock
+  memory::RegionTable regions_;    // own leaf lock
   std::atomic<TierMask> visible_{
       0};  // tiers whose every place can be read; lookups read it without the mutex
   std::atomic<TierMask> partial_{0};  // tiers of which some places can be read

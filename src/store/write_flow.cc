@@ -161,19 +161,20 @@ void StorageManager::start_writes() {
   }
   const auto deadline = base::after(clock_.now(), options_.operation_timeout);
   std::vector<std::vector<tier::WriteOp>> batches(tiers.size());
+  record::PartSums sums;
+  const Buffer* summed = nullptr;  // whose `sums` are; the flows of one buffer stand together
   for (WriteFlow* flow : flows) {
     Buffer& buffer = *flow->buffer;
-    record::PartSums sums;
-    if (buffer.summed) {
+    if (&buffer != summed && buffer.summed) {
       sums = record::sums_in(buffer.header());
-    } else {
+    } else if (&buffer != summed) {
       record::sum_parts(buffer.meta.key, buffer.payload(), sums);
     }
+    summed = &buffer;
     const auto whole = buffer.record();
     std::ranges::fill(whole.subspan(record::kHeaderBytes + buffer.meta.payload_bytes), std::byte{0});
     record::seal(buffer.meta, sums, flow->secret, flow->where.binding,
                  std::span(flow->header, record::kHeaderBytes));
-    if (flow->own_header) buffer.summed = true;
 
     tier::WriteOp op;
     op.meta = buffer.meta;
@@ -245,6 +246,7 @@ void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
   write_bytes_ -= flow->credit;
   if (flow->own_header) {
     flow->buffer->header_in_use = false;
+    flow->buffer->summed = flow->buffer->summed || flow->started;
   } else {
     pages_.give(flow->header);
   }
