@@ -10,8 +10,9 @@ namespace terrace::store {
 // removals.
 uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool erase, Removal& removal) {
   uint64_t found = 0;
+  // All of them first: a block that is only the parent of another one here would be gone when its turn comes.
+  for (const BlockId block : blocks) blocks_.add_ref(block);
   for (const BlockId block : blocks) {
-    blocks_.add_ref(block);
     if ((blocks_[block].mask & ~kInFlightBit) != 0) ++found;
     if (const auto it = loads_.find(block); it != loads_.end()) it->second->removed = true;
     if (Buffer* buffer = l1_->find(block)) {
@@ -32,8 +33,8 @@ uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool era
       state.residency->erase(block);
     }
     history_.note(blocks_[block].key, MissReason::kRemoved);
-    blocks_.release(block);
   }
+  for (const BlockId block : blocks) blocks_.release(block);
   return found;
 }
 
@@ -72,7 +73,7 @@ Result<void> StorageManager::run_removal(Removal removal, bool erase, bool sync)
   const auto tiers = tier_pointers();
   auto answers = std::make_shared<Answers>(executor_);
   for (size_t i = 0; i < tiers.size(); ++i) {
-    if (removal.operations[i].empty()) continue;
+    // Also without any: a tier may still hold, on its medium, what was evicted from it before.
     const auto kind = erase ? tier::RemoveKind::kErase : tier::RemoveKind::kRemove;
     tiers[i]->remove(removal.operations[i], kind, answers->expect(answers));
   }
@@ -93,6 +94,12 @@ Result<void> StorageManager::run_removal(Removal removal, bool erase, bool sync)
   return {};
 }
 
+// What recovery has yet to announce can be removed only then.
+Result<void> StorageManager::await_recovery() {
+  if (wait_recovered(2 * options_.operation_timeout)) return {};
+  return fail(Code::kDeadline, "the tiers are still recovering: nothing was removed");
+}
+
 bool StorageManager::any_running(std::span<const std::pair<BlockId, uint32_t>> writes) const {
   Lock lock(mutex_);
   return std::ranges::any_of(writes, [this](const auto& write) TERRACE_THREAD(no_thread_safety_analysis) {
@@ -103,6 +110,7 @@ bool StorageManager::any_running(std::span<const std::pair<BlockId, uint32_t>> w
 
 Result<uint64_t> StorageManager::remove(std::span<const Key> keys, bool erase) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
+  if (auto ok = await_recovery(); !ok) return std::unexpected(ok.error());
   Removal removal;
   uint64_t found = 0;
   {
@@ -127,6 +135,7 @@ Result<uint64_t> StorageManager::clear(const ClearScope& scope) {
   if (!scope.all && !scope.root && !scope.tenant_salt) {
     return fail(Code::kInvalidArgument, "clear needs a scope: root, tenant_salt or all");
   }
+  if (auto ok = await_recovery(); !ok) return std::unexpected(ok.error());
   const std::string tenant = scope.tenant_salt ? hashed_salt(*scope.tenant_salt) : "";
   Removal removal;
   uint64_t found = 0;

@@ -6,11 +6,6 @@
 
 namespace terrace::store {
 
-Residency::SegmentUse& Residency::segment(uint32_t number) {
-  if (number >= segments_.size()) segments_.resize(number + 1);
-  return segments_[number];
-}
-
 ResidenceId Residency::insert(BlockId block, uint64_t payload_bytes, uint64_t place, uint64_t bucket,
                               uint32_t segment_number, policy::Rank rank) {
   grow();
@@ -39,7 +34,7 @@ ResidenceId Residency::insert(BlockId block, uint64_t payload_bytes, uint64_t pl
   payload_bytes_ += payload_bytes;
 
   if (segment_number != tier::kNoSegment) {
-    SegmentUse& use = segment(segment_number);
+    SegmentUse& use = segments_[segment_number];
     residence.next = use.first;
     if (use.first != kNoResidence) residences_[use.first].previous = id;
     use.first = id;
@@ -121,7 +116,7 @@ void Residency::unpin(ResidenceId id) {
 }
 
 void Residency::hold_segment(uint32_t number) {
-  if (number != tier::kNoSegment) ++segment(number).held;
+  if (number != tier::kNoSegment) ++segments_[number].held;
 }
 
 void Residency::drop_segment(uint32_t number) {
@@ -163,20 +158,22 @@ std::optional<BlockId> Residency::coldest_leaf() {
   return taken(leaves_.pop_any([this](LeafQueue::Entry& entry) { return judge(entry); }));
 }
 
-std::vector<BlockId> Residency::coldest_segment() const {
+std::vector<BlockId> Residency::coldest_segment(uint32_t domain) const {
   if (!policy_->evicts()) return {};
-  uint32_t coldest = tier::kNoSegment;
-  for (uint32_t s = 0; s < segments_.size(); ++s) {
-    if (segments_[s].first == kNoResidence || segments_[s].held > 0) continue;
-    if (coldest == tier::kNoSegment || segments_[s].warmest < segments_[coldest].warmest) coldest = s;
+  const auto* coldest = static_cast<const std::pair<const uint32_t, SegmentUse>*>(nullptr);
+  for (const auto& candidate : segments_) {
+    const auto& [number, use] = candidate;
+    if (tier::segment_domain(number) != domain || use.first == kNoResidence || use.held > 0) continue;
+    if (coldest == nullptr || use.warmest < coldest->second.warmest) coldest = &candidate;
   }
-  return coldest == tier::kNoSegment ? std::vector<BlockId>{} : blocks_in(coldest);
+  return coldest == nullptr ? std::vector<BlockId>{} : blocks_in(coldest->first);
 }
 
 std::vector<BlockId> Residency::blocks_in(uint32_t number) const {
   std::vector<BlockId> blocks;
-  if (number >= segments_.size()) return blocks;
-  for (ResidenceId id = segments_[number].first; id != kNoResidence; id = residences_[id].next) {
+  const auto found = segments_.find(number);
+  if (found == segments_.end()) return blocks;
+  for (ResidenceId id = found->second.first; id != kNoResidence; id = residences_[id].next) {
     blocks.push_back(residences_[id].block);
   }
   return blocks;

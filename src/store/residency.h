@@ -2,6 +2,7 @@
 // segments that can be emptied whole (E2). Guarded by the store's mutex.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -65,8 +66,8 @@ class Residency {
   // The coldest leaf that is not pinned: of a bucket, or of all. The caller evicts it.
   std::optional<BlockId> coldest_leaf(uint64_t bucket);
   std::optional<BlockId> coldest_leaf();
-  // The blocks of the coldest segment without a pinned or held slot; empty when there is none.
-  std::vector<BlockId> coldest_segment() const;
+  // The blocks of the domain's coldest segment without a pinned or held slot; empty when there is none.
+  std::vector<BlockId> coldest_segment(uint32_t domain = 0) const;
   // Blocks in one segment.
   std::vector<BlockId> blocks_in(uint32_t segment) const;
 
@@ -86,7 +87,6 @@ class Residency {
   void queue_if_candidate(ResidenceId id);
   LeafQueue::Verdict judge(LeafQueue::Entry& entry);
   std::optional<BlockId> taken(std::optional<LeafQueue::Entry> entry);
-  SegmentUse& segment(uint32_t number);
 
   const uint32_t tier_;
   BlockTable& blocks_;
@@ -95,7 +95,7 @@ class Residency {
   std::vector<uint32_t> children_;         // by block: its children in this tier
   std::vector<Residence> residences_;
   std::vector<ResidenceId> free_;
-  std::vector<SegmentUse> segments_;
+  std::map<uint32_t, SegmentUse> segments_;  // numbers are sparse: a domain stands in their high bits
   LeafQueue leaves_;
   uint64_t count_ = 0;
   uint64_t payload_bytes_ = 0;

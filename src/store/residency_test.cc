@@ -75,6 +75,16 @@ TEST_F(ResidencyTest, E2_offers_the_coldest_segment_without_held_slots) {
   EXPECT_EQ(residency_.coldest_segment().size(), 2u);
 }
 
+TEST_F(ResidencyTest, E2_T4_a_segment_of_another_domain_does_not_help) {
+  const BlockId a = block(0), b = block(1);
+  constexpr uint32_t kOtherPath = 3u << 24;
+  residency_.insert(a, 1, 0, 0, kOtherPath + 5, 1);
+  residency_.insert(b, 1, 0, 0, 2, 9);
+  EXPECT_EQ(residency_.coldest_segment(), std::vector{b});
+  EXPECT_EQ(residency_.coldest_segment(3), std::vector{a});
+  EXPECT_TRUE(residency_.coldest_segment(1).empty());
+}
+
 TEST_F(ResidencyTest, the_index_shows_what_is_resident_and_forgets_what_nothing_refers_to) {
   const BlockId a = block(0);
   residency_.insert(a, 1, 0, 0, tier::kNoSegment, 1);

@@ -231,6 +231,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   uint64_t remove_blocks(std::span<const BlockId> blocks, bool erase, Removal& removal)
       TERRACE_REQUIRES(mutex_);
   Result<void> run_removal(Removal removal, bool erase, bool sync) TERRACE_EXCLUDES(mutex_);
+  Result<void> await_recovery() TERRACE_EXCLUDES(mutex_);
   bool any_running(std::span<const std::pair<BlockId, uint32_t>> writes) const TERRACE_EXCLUDES(mutex_);
 
   // --- tiers' news (Listener)

@@ -126,8 +126,9 @@ std::expected<tier::Placement, DropCause> StorageManager::place(uint32_t tier,
       evict_from_tier(tier, std::span(&*leaf, 1));
       continue;
     }
-    const auto segment =
-        took_segment || !refused.segments_help ? std::vector<BlockId>{} : state.residency->coldest_segment();
+    const auto segment = took_segment || !refused.segments_help
+                             ? std::vector<BlockId>{}
+                             : state.residency->coldest_segment(refused.domain);
     if (segment.empty()) return std::unexpected(DropCause::kNoRoom);
     took_segment = true;
     ++state.counts.evicted_segments;
