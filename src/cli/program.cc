@@ -1,0 +1,120 @@
+// The program around the subcommands: parsing, errors, exit codes.
+#include <fmt/format.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/output.h"
+
+namespace terrace::cli {
+namespace {
+
+void build(CLI::App& program, Invocation& invocation) {
+  program.set_version_flag("--version", "terrace " TERRACE_VERSION, "print the version and exit");
+  program.set_help_flag("-h,--help", "print this help and exit");
+  program.require_subcommand(0, 1);
+  add_put(program, invocation);
+  add_get(program, invocation);
+  add_ls(program, invocation);
+  add_lookup(program, invocation);
+  add_scrub(program, invocation);
+  add_stats(program, invocation);
+  add_completion(program, invocation);
+  program.footer(
+      "terrace COMMAND --help has each command's flags and examples.\n"
+      "Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 3 miss, 4 damage found.");
+}
+
+std::string command_names(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string flag_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_positional()) names.push_back(option->get_name());
+  }
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
+// The subcommand the first argument names; null when it names none.
+CLI::App* command_of(CLI::App& program, int argc, const char* const* argv) {
+  for (CLI::App* command : program.get_subcommands({})) {
+    if (argc > 1 && command->get_name() == argv[1]) return command;
+  }
+  return nullptr;
+}
+
+int usage_error(CLI::App& program, const CLI::App* command, const CLI::ParseError& error) {
+  std::string text = error.what();
+  for (char& c : text) c = c == '\n' ? ' ' : c;
+  if (command == nullptr) {
+    complain(fmt::format("{}; commands: {} (see terrace --help)", text, command_names(program)));
+  } else {
+    complain(fmt::format("{}: {}; flags: {} (see terrace {} --help)", command->get_name(), text,
+                         flag_names(*command), command->get_name()));
+  }
+  return static_cast<int>(ExitCode::kUsage);
+}
+
+int report(const Failure& failed, bool json) {
+  complain(failed.message);
+  const ExitCode code = exit_code_of(failed.error.code);
+  if (json) {
+    print_json(Json{{"error", {{"code", to_string(failed.error.code)}, {"message", failed.message}}},
+                    {"exit_code", static_cast<int>(code)}});
+  }
+  return static_cast<int>(code);
+}
+
+int run(const Invocation& invocation) {
+  int code = 0;
+  try {
+    const auto ended = invocation.run();
+    code = ended ? static_cast<int>(*ended) : report(ended.error(), invocation.json);
+  } catch (const std::bad_alloc&) {
+    code = report({{Code::kNoMemory, 0, ""}, "out of memory"}, invocation.json);
+  } catch (const std::exception& error) {
+    code = report({{Code::kInternal, 0, ""}, fmt::format("{} (a defect; please report it)", error.what())},
+                  invocation.json);
+  }
+  if (flush_output()) return code;
+  complain("standard output could not be written");
+  return code == 0 ? static_cast<int>(ExitCode::kFailed) : code;
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  // Failures are told by the command itself; the library's own lines are for who asks.
+  if (std::getenv("TERRACE_LOG") == nullptr) base::log::set_level(base::log::Level::kError);
+  CLI::App program("Looks after the store of a directory: blocks of KV cache, named by digests.", "terrace");
+  Invocation invocation;
+  build(program, invocation);
+  CLI::App* command = command_of(program, argc, argv);
+  if (argc > 1 && command == nullptr && argv[1][0] != '-') {
+    complain(fmt::format("unknown command '{}'; commands: {}", argv[1], command_names(program)));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    return program.exit(wanted);
+  } catch (const CLI::ParseError& error) {
+    return usage_error(program, command, error);
+  }
+  if (!invocation.run) {
+    complain(fmt::format("which command? one of: {} (see terrace --help)", command_names(program)));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  return run(invocation);
+}
+
+}  // namespace terrace::cli
