@@ -63,7 +63,8 @@ class AnonymousSegments final : public SegmentSource {
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED) return fail(Code::kNoMemory, "mmap", errno);
     std::byte* const start = static_cast<std::byte*>(raw);
-    const uint64_t before = base::round_up(reinterpret_cast<uintptr_t>(raw), kHugePage) - reinterpret_cast<uintptr_t>(raw);
+    const uint64_t before =
+        base::round_up(reinterpret_cast<uintptr_t>(raw), kHugePage) - reinterpret_cast<uintptr_t>(raw);
     if (before > 0) ::munmap(start, before);
     if (before < kHugePage) ::munmap(start + before + wanted, kHugePage - before);
     std::byte* const base = start + before;
@@ -79,6 +80,8 @@ class AnonymousSegments final : public SegmentSource {
 
 }  // namespace
 
-std::unique_ptr<SegmentSource> anonymous_segments() { return std::make_unique<AnonymousSegments>(); }
+std::unique_ptr<SegmentSource> anonymous_segments() {
+  return std::make_unique<AnonymousSegments>();
+}
 
 }  // namespace terrace::memory

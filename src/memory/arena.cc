@@ -25,10 +25,10 @@ Outcome<uint64_t> arena_segment_bytes(const ArenaOptions& options, uint64_t slot
     if (bytes > options.budget / 2 && largest > 0) bytes = base::round_down(options.budget, kStep);
   }
   if (bytes % kStep != 0 || bytes > options.budget || bytes < largest) {
-    return failure(Code::kInvalidArgument,
-                   "l1 segment size " + base::format_size(bytes) + " is not allowed: a multiple of 2 MiB from " +
-                       base::format_size(std::max(kStep, largest)) + " to the budget of " +
-                       base::format_size(options.budget));
+    return failure(Code::kInvalidArgument, "l1 segment size " + base::format_size(bytes) +
+                                               " is not allowed: a multiple of 2 MiB from " +
+                                               base::format_size(std::max(kStep, largest)) +
+                                               " to the budget of " + base::format_size(options.budget));
   }
   if ((options.budget / bytes) * (largest == 0 ? 2 : bytes / largest) < 2) {
     return failure(Code::kInvalidArgument, "l1 budget " + base::format_size(options.budget) +
@@ -53,7 +53,8 @@ Result<Segment*> Arena::mapped(uint32_t number) {
   auto made = source_->map(slots_.options().segment_bytes);
   if (!made) return std::unexpected(made.error());
   Segment* expected = nullptr;
-  if (!mapped_[number].compare_exchange_strong(expected, made->get(), std::memory_order_acq_rel)) return expected;
+  if (!mapped_[number].compare_exchange_strong(expected, made->get(), std::memory_order_acq_rel))
+    return expected;
   mapped_bytes_.fetch_add(slots_.options().segment_bytes, std::memory_order_relaxed);
   return made->release();
 }
@@ -69,7 +70,9 @@ Result<ArenaBuffer> Arena::allocate(uint64_t bytes) {
   return ArenaBuffer{*slot, bytes_of(*slot)};
 }
 
-void Arena::free(const Slot& slot, uint64_t bytes) { slots_.free(slot, bytes); }
+void Arena::free(const Slot& slot, uint64_t bytes) {
+  slots_.free(slot, bytes);
+}
 
 Result<void> Arena::warm(uint32_t number) {
   const auto segment = mapped(number);

@@ -22,7 +22,8 @@ class Segment {
   virtual ~Segment() = default;
   virtual std::span<std::byte> bytes() = 0;
   virtual int fd() const { return -1; }  // sealed memfds have one (server)
-  // Takes its pages now, so that no first touch is paid later. Changes no bytes; safe beside readers and writers.
+  // Takes its pages now, so that no first touch is paid later. Changes no bytes; safe beside readers and
+  // writers.
   virtual void populate() {}
 };
 
@@ -42,9 +43,10 @@ std::unique_ptr<SegmentSource> anonymous_segments();
 std::unique_ptr<SegmentSource> heap_segments();
 
 struct ArenaOptions {
-  uint64_t budget = 0;           // bytes; the arena never maps more
-  uint64_t segment_bytes = 0;    // 0: clamp(budget/64, 2 MiB, 1 GiB), a multiple of 2 MiB, at least largest_block's slot
-  uint64_t largest_block = 0;    // payload bytes of the largest block declared; 0: unknown
+  uint64_t budget = 0;  // bytes; the arena never maps more
+  uint64_t segment_bytes =
+      0;  // 0: clamp(budget/64, 2 MiB, 1 GiB), a multiple of 2 MiB, at least largest_block's slot
+  uint64_t largest_block = 0;  // payload bytes of the largest block declared; 0: unknown
 };
 
 // The segment size the options ask for, or why they cannot hold two of the largest blocks (M5).
@@ -63,12 +65,13 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // Errors: as SlotAllocator::allocate; kNoMemory when a segment cannot be mapped (its segment is then withheld).
+  // Errors: as SlotAllocator::allocate; kNoMemory when a segment cannot be mapped (its segment is then
+  // withheld).
   Result<ArenaBuffer> allocate(uint64_t bytes);
   void free(const Slot& slot, uint64_t bytes);
 
-  // Maps segment number `segment` if it is not; called from a background thread before it is needed, so that the
-  // first touch is not paid by an engine. Thread-safe against the rest.
+  // Maps segment number `segment` if it is not; called from a background thread before it is needed, so that
+  // the first touch is not paid by an engine. Thread-safe against the rest.
   Result<void> warm(uint32_t segment);
 
   SlotAllocator& slots() { return slots_; }

@@ -25,6 +25,8 @@ class HeapSegments final : public SegmentSource {
 
 }  // namespace
 
-std::unique_ptr<SegmentSource> heap_segments() { return std::make_unique<HeapSegments>(); }
+std::unique_ptr<SegmentSource> heap_segments() {
+  return std::make_unique<HeapSegments>();
+}
 
 }  // namespace terrace::memory

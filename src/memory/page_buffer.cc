@@ -6,7 +6,9 @@
 
 namespace terrace::memory {
 
-void PageBuffer::Free::operator()(void* memory) const { std::free(memory); }
+void PageBuffer::Free::operator()(void* memory) const {
+  std::free(memory);
+}
 
 Result<PageBuffer> PageBuffer::make(uint64_t bytes) {
   PageBuffer buffer;
@@ -15,7 +17,8 @@ Result<PageBuffer> PageBuffer::make(uint64_t bytes) {
   buffer.memory_.reset(std::calloc(1, bytes + base::kPage));
   if (!buffer.memory_) return fail(Code::kNoMemory, "out of memory");
   const auto address = reinterpret_cast<uintptr_t>(buffer.memory_.get());
-  buffer.data_ = static_cast<std::byte*>(buffer.memory_.get()) + (base::round_up(address, base::kPage) - address);
+  buffer.data_ =
+      static_cast<std::byte*>(buffer.memory_.get()) + (base::round_up(address, base::kPage) - address);
   buffer.size_ = bytes;
   return buffer;
 }

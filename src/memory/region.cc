@@ -62,7 +62,8 @@ Result<RegionUse> RegionTable::use(std::span<const std::byte> memory) {
   const auto first = reinterpret_cast<uintptr_t>(memory.data());
   const base::Lock lock(mutex_);
   auto region = regions_.upper_bound(first);
-  if (memory.empty() || region == regions_.begin()) return fail(Code::kInvalidArgument, "not in a registered region");
+  if (memory.empty() || region == regions_.begin())
+    return fail(Code::kInvalidArgument, "not in a registered region");
   --region;
   const uint64_t offset = first - region->first;
   if (offset >= region->second.bytes || memory.size() > region->second.bytes - offset) {

@@ -1,5 +1,5 @@
-// Memory of the caller (an engine's host pool), registered for direct transfer (decision 6). The table owns no
-// memory: it knows what may be touched and how many operations still may touch it. Thread-safe.
+// Memory of the caller (an engine's host pool), registered for direct transfer (decision 6). The table owns
+// no memory: it knows what may be touched and how many operations still may touch it. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -44,10 +44,13 @@ class RegionTable {
   Result<RegionId> add(std::span<std::byte> memory) TERRACE_EXCLUDES(mutex_);
   // Errors: kNotFound; kBusy while an operation may still touch the region.
   Result<void> remove(RegionId id) TERRACE_EXCLUDES(mutex_);
-  // The right to let an operation touch `memory`. Errors: kInvalidArgument when it is not wholly in one region.
+  // The right to let an operation touch `memory`. Errors: kInvalidArgument when it is not wholly in one
+  // region.
   Result<RegionUse> use(std::span<const std::byte> memory) TERRACE_EXCLUDES(mutex_);
-  // The bytes [offset, offset + bytes) of a region. Errors: kNotFound, kInvalidArgument when not wholly in it.
-  Result<std::span<std::byte>> slice(RegionId id, uint64_t offset, uint64_t bytes) const TERRACE_EXCLUDES(mutex_);
+  // The bytes [offset, offset + bytes) of a region. Errors: kNotFound, kInvalidArgument when not wholly in
+  // it.
+  Result<std::span<std::byte>> slice(RegionId id, uint64_t offset, uint64_t bytes) const
+      TERRACE_EXCLUDES(mutex_);
   uint64_t uses(RegionId id) const TERRACE_EXCLUDES(mutex_);
 
  private:
@@ -60,7 +63,7 @@ class RegionTable {
   void end_use(RegionId id) TERRACE_EXCLUDES(mutex_);
 
   mutable base::Mutex mutex_;
-  std::map<uintptr_t, Region> regions_ TERRACE_GUARDED_BY(mutex_);       // by first address
+  std::map<uintptr_t, Region> regions_ TERRACE_GUARDED_BY(mutex_);  // by first address
   std::map<RegionId, uintptr_t> addresses_ TERRACE_GUARDED_BY(mutex_);
   RegionId next_id_ TERRACE_GUARDED_BY(mutex_) = 1;
 };

@@ -81,7 +81,8 @@ void SlotAllocator::take(uint32_t number, uint32_t index, uint64_t bytes) {
 void SlotAllocator::free(const Slot& slot, uint64_t bytes) {
   TERRACE_ASSERT(slot.segment < segments_.size());
   Segment& segment = segments_[slot.segment];
-  TERRACE_ASSERT(slot.bytes == segment.slot_bytes && slot.index < segment.slots && segment.is_taken[slot.index]);
+  TERRACE_ASSERT(slot.bytes == segment.slot_bytes && slot.index < segment.slots &&
+                 segment.is_taken[slot.index]);
   const uint64_t size = base::round_up(std::max<uint64_t>(bytes, 1), options_.unit);
   TERRACE_ASSERT(size <= segment.slot_bytes && size <= usage_.used_bytes);
   segment.is_taken[slot.index] = false;
@@ -168,7 +169,8 @@ Result<Slot> SlotAllocator::adopt_slot(uint32_t number, uint32_t index, uint64_t
   if (segment.is_taken[index]) return fail(Code::kBusy, "the slot is taken");
   if (index >= segment.fresh) {
     // Pushed in falling order, so that they are handed out in rising order.
-    for (uint32_t skipped = index; skipped > segment.fresh; --skipped) segment.free_list.push_back(skipped - 1);
+    for (uint32_t skipped = index; skipped > segment.fresh; --skipped)
+      segment.free_list.push_back(skipped - 1);
     segment.fresh = index + 1;
   } else {
     std::erase(segment.free_list, index);
@@ -189,7 +191,9 @@ void SlotAllocator::quarantine(uint32_t number) {
   }
 }
 
-bool SlotAllocator::is_quarantined(uint32_t segment) const { return segments_[segment].quarantined; }
+bool SlotAllocator::is_quarantined(uint32_t segment) const {
+  return segments_[segment].quarantined;
+}
 
 void SlotAllocator::reset_segment(uint32_t number) {
   TERRACE_ASSERT(number < segments_.size());
@@ -221,9 +225,17 @@ void SlotAllocator::set_segments(uint32_t segments) {
   options_.segments = segments;
 }
 
-uint32_t SlotAllocator::slots_in(uint32_t segment) const { return segments_[segment].slots; }
-uint32_t SlotAllocator::taken_in(uint32_t segment) const { return segments_[segment].taken; }
-uint64_t SlotAllocator::slot_bytes_of(uint32_t segment) const { return segments_[segment].slot_bytes; }
-uint32_t SlotAllocator::segments() const { return options_.segments; }
+uint32_t SlotAllocator::slots_in(uint32_t segment) const {
+  return segments_[segment].slots;
+}
+uint32_t SlotAllocator::taken_in(uint32_t segment) const {
+  return segments_[segment].taken;
+}
+uint64_t SlotAllocator::slot_bytes_of(uint32_t segment) const {
+  return segments_[segment].slot_bytes;
+}
+uint32_t SlotAllocator::segments() const {
+  return options_.segments;
+}
 
 }  // namespace terrace::memory

@@ -1,13 +1,16 @@
-// The one slot allocator, for the arena and for disk files: space is cut into segments, a segment serves one size
-// class and is cut into slots of that size. Pure bookkeeping: it holds no memory, does no IO, takes no lock.
+// The one slot allocator, for the arena and for disk files: space is cut into segments, a segment serves one
+// size class and is cut into slots of that size. Pure bookkeeping: it holds no memory, does no IO, takes no
+// lock.
 //
-// Classes. A size seen (rounded up to the slot unit) is a class of its own while at most `exact_classes` sizes are
-// live (have a segment); beyond that a request takes the smallest live class that fits, or one of the fixed binary
-// fractions of a segment (segment / 2^k), so that some class always fits and the number of classes is bounded.
+// Classes. A size seen (rounded up to the slot unit) is a class of its own while at most `exact_classes`
+// sizes are live (have a segment); beyond that a request takes the smallest live class that fits, or one of
+// the fixed binary fractions of a segment (segment / 2^k), so that some class always fits and the number of
+// classes is bounded.
 //
-// Room. allocate() answers kNoRoom when the class has neither a free slot nor a free segment. The owner then frees a
-// slot of that class (evicting a block) or empties one segment of any class (E2): a segment whose last slot is freed
-// belongs to no class, and the next allocate() that needs a segment takes the one emptied last.
+// Room. allocate() answers kNoRoom when the class has neither a free slot nor a free segment. The owner then
+// frees a slot of that class (evicting a block) or empties one segment of any class (E2): a segment whose
+// last slot is freed belongs to no class, and the next allocate() that needs a segment takes the one emptied
+// last.
 #pragma once
 
 #include <cstdint>
@@ -21,29 +24,29 @@ namespace terrace::memory {
 inline constexpr uint32_t kNoSegment = UINT32_MAX;
 
 struct SlotOptions {
-  uint64_t segment_bytes = 0;      // usable bytes of a segment
-  uint32_t segments = 0;           // how many there may be
-  uint64_t unit = 4096;            // sizes are rounded up to this
-  uint64_t slot_overhead = 0;      // further bytes each slot costs in its segment (a disk segment's table entry)
+  uint64_t segment_bytes = 0;  // usable bytes of a segment
+  uint32_t segments = 0;       // how many there may be
+  uint64_t unit = 4096;        // sizes are rounded up to this
+  uint64_t slot_overhead = 0;  // further bytes each slot costs in its segment (a disk segment's table entry)
   uint32_t exact_classes = 16;
 };
 
 struct Slot {
   uint32_t segment = kNoSegment;
-  uint32_t index = 0;      // within the segment
-  uint64_t bytes = 0;      // size of the slot (its class), >= what was asked for
+  uint32_t index = 0;                                // within the segment
+  uint64_t bytes = 0;                                // size of the slot (its class), >= what was asked for
   uint64_t offset() const { return index * bytes; }  // within the segment
 
   friend bool operator==(const Slot&, const Slot&) = default;
 };
 
 struct SlotUsage {
-  uint64_t used_bytes = 0;       // what was asked for, rounded to the unit
-  uint64_t slot_bytes = 0;       // of the slots taken
-  uint64_t segment_bytes = 0;    // of the segments that have a class
-  uint32_t segments = 0;         // that have a class
-  uint32_t classes = 0;          // live
-  uint64_t inexact = 0;          // allocations that took a larger class than their size, ever
+  uint64_t used_bytes = 0;     // what was asked for, rounded to the unit
+  uint64_t slot_bytes = 0;     // of the slots taken
+  uint64_t segment_bytes = 0;  // of the segments that have a class
+  uint32_t segments = 0;       // that have a class
+  uint32_t classes = 0;        // live
+  uint64_t inexact = 0;        // allocations that took a larger class than their size, ever
 };
 
 class SlotAllocator {
@@ -61,7 +64,8 @@ class SlotAllocator {
   Result<void> adopt_segment(uint32_t segment, uint64_t slot_bytes);
   Result<Slot> adopt_slot(uint32_t segment, uint32_t index, uint64_t bytes);
 
-  // A segment that must not be used (its device failed, its file is foreign); its taken slots may still be freed.
+  // A segment that must not be used (its device failed, its file is foreign); its taken slots may still be
+  // freed.
   void quarantine(uint32_t segment);
   bool is_quarantined(uint32_t segment) const;
   // Puts a segment without taken slots, quarantined or not, back among those without a class.
@@ -69,7 +73,7 @@ class SlotAllocator {
   // Grows or shrinks how many segments there may be. Shrinking keeps those that have a class.
   void set_segments(uint32_t segments);
 
-  uint32_t slots_in(uint32_t segment) const;       // capacity of the segment under its class; 0 without one
+  uint32_t slots_in(uint32_t segment) const;  // capacity of the segment under its class; 0 without one
   uint32_t taken_in(uint32_t segment) const;
   uint64_t slot_bytes_of(uint32_t segment) const;  // 0 without a class
   uint32_t segments() const;
@@ -83,9 +87,9 @@ class SlotAllocator {
     uint64_t slot_bytes = 0;
     uint32_t slots = 0;
     uint32_t taken = 0;
-    uint32_t fresh = 0;                // slots [fresh, slots) were never taken: no list needed for them
+    uint32_t fresh = 0;  // slots [fresh, slots) were never taken: no list needed for them
     bool quarantined = false;
-    std::vector<uint32_t> free_list;   // freed slots below `fresh`
+    std::vector<uint32_t> free_list;  // freed slots below `fresh`
     std::vector<bool> is_taken;
   };
   struct Class {

@@ -14,7 +14,9 @@ namespace {
 
 constexpr uint64_t kMiB = base::kMiB;
 
-SlotOptions small(uint32_t segments = 4) { return {.segment_bytes = kMiB, .segments = segments}; }
+SlotOptions small(uint32_t segments = 4) {
+  return {.segment_bytes = kMiB, .segments = segments};
+}
 
 TEST(Slots, gives_every_slot_of_a_segment_once_and_then_no_room) {
   SlotAllocator slots(small(1));
@@ -129,8 +131,8 @@ TEST(Slots, growing_and_shrinking_keep_what_has_a_class_D2) {
   EXPECT_TRUE(slots.allocate(kMiB).has_value());
 }
 
-// What the store does when the allocator has no room (E2): it frees the coldest block of the class, else empties the
-// coldest segment.
+// What the store does when the allocator has no room (E2): it frees the coldest block of the class, else
+// empties the coldest segment.
 class ModelOwner {
  public:
   explicit ModelOwner(SlotOptions options) : slots_(options) {}
@@ -234,11 +236,16 @@ class ModelOwner {
 // A fresh mix every while: few sizes, many sizes, sizes just above a class, whole segments.
 uint64_t hostile_size(base::Random& random, uint64_t phase) {
   switch (phase % 5) {
-    case 0: return 1 + random.below(256) * 4096;
-    case 1: return (1 + random.below(3)) * 65536;
-    case 2: return 1 + random.below(kMiB);
-    case 3: return (uint64_t{4096} << random.below(9)) + (random.one_in(2) ? 1 : 0);
-    default: return random.one_in(3) ? kMiB : 4096 * (1 + random.below(40));
+    case 0:
+      return 1 + random.below(256) * 4096;
+    case 1:
+      return (1 + random.below(3)) * 65536;
+    case 2:
+      return 1 + random.below(kMiB);
+    case 3:
+      return (uint64_t{4096} << random.below(9)) + (random.one_in(2) ? 1 : 0);
+    default:
+      return random.one_in(3) ? kMiB : 4096 * (1 + random.below(40));
   }
 }
 

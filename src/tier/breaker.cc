@@ -26,7 +26,9 @@ void Breaker::trip(base::TimePoint now) {
   next_probe_ = base::after(now, backoff_);
 }
 
-base::TimePoint Breaker::probe_at() const { return open_ && !probing_ ? next_probe_ : base::kForever; }
+base::TimePoint Breaker::probe_at() const {
+  return open_ && !probing_ ? next_probe_ : base::kForever;
+}
 
 bool Breaker::probe_ended(bool ok, base::TimePoint now) {
   if (!open_) return false;

@@ -1,13 +1,13 @@
-// The tier contract (T1). A tier is a place blocks live behind L1: disk, mock, later fs, peer, redis, s3. It moves
-// opaque records asynchronously, in batches, with a completion per key; it neither seals, verifies nor decides what
-// stays: sealing is src/record's, the index and eviction are the store's.
+// The tier contract (T1). A tier is a place blocks live behind L1: disk, mock, later fs, peer, redis, s3. It
+// moves opaque records asynchronously, in batches, with a completion per key; it neither seals, verifies nor
+// decides what stays: sealing is src/record's, the index and eviction are the store's.
 //
-// A write is three steps: place() gives a place and a binding, or refuses; the store seals the record with that
-// binding; write() moves it. Key-addressed tiers answer place 0 and binding = key.
+// A write is three steps: place() gives a place and a binding, or refuses; the store seals the record with
+// that binding; write() moves it. Key-addressed tiers answer place 0 and binding = key.
 //
-// Threads: every call may come from any thread and returns at once. Completions come on the tier's own threads, or,
-// where an operation ends before it began, inside the call; they are short and never block, and the store posts what
-// follows to its executor. No call is made under a lock that a completion takes.
+// Threads: every call may come from any thread and returns at once. Completions come on the tier's own
+// threads, or, where an operation ends before it began, inside the call; they are short and never block, and
+// the store posts what follows to its executor. No call is made under a lock that a completion takes.
 #pragma once
 
 #include <cstdint>
@@ -30,10 +30,10 @@ namespace terrace::tier {
 using Place = uint64_t;
 
 struct Capabilities {
-  bool removes = true;              // remove() frees the space
+  bool removes = true;  // remove() frees the space
   bool knows_usage = true;
-  bool exact_index = true;          // only this process writes it: it streams its entries at start (index: exact)
-  bool local_memory = false;        // shared memory, CXL: loads from it are never written back (R4)
+  bool exact_index = true;    // only this process writes it: it streams its entries at start (index: exact)
+  bool local_memory = false;  // shared memory, CXL: loads from it are never written back (R4)
   bool survives_restart = false;
   bool reads_into_caller_memory = true;
 };
@@ -43,7 +43,9 @@ struct Capabilities {
 inline constexpr uint32_t kNoSegment = UINT32_MAX;
 // Segments of different domains (a disk tier's paths) do not help each other: to make room, empty one of the
 // refusal's domain.
-constexpr uint32_t segment_domain(uint32_t segment) { return segment >> 24; }
+constexpr uint32_t segment_domain(uint32_t segment) {
+  return segment >> 24;
+}
 struct Placement {
   Place place = 0;
   record::Binding binding{};
@@ -69,8 +71,9 @@ using Done = std::move_only_function<void(Result<void>)>;
 struct WriteOp {
   record::BlockMeta meta;
   Place place = 0;
-  uint64_t rank = 0;                // order of use, kept with the block where the tier survives restarts
-  std::array<io::IoVec, 3> record;  // sealed header, payload, tail: together record_bytes(payload), page-aligned
+  uint64_t rank = 0;  // order of use, kept with the block where the tier survives restarts
+  std::array<io::IoVec, 3>
+      record;  // sealed header, payload, tail: together record_bytes(payload), page-aligned
   base::TimePoint deadline = base::kForever;
   Done done;  // once. The memory stays valid until then. On failure the place is the tier's again
 };
@@ -79,7 +82,8 @@ struct WriteOp {
 class ReadSink {
  public:
   virtual ~ReadSink() = default;
-  // Bytes [offset, offset + bytes) of the record are in the buffers; ranges end at part boundaries, in any order.
+  // Bytes [offset, offset + bytes) of the record are in the buffers; ranges end at part boundaries, in any
+  // order.
   virtual void arrived(uint64_t offset, uint64_t bytes) = 0;
   // Last call; after it the tier does not touch the buffers. Also for errors and after cancel.
   virtual void done(Result<void> result) = 0;
@@ -118,7 +122,8 @@ struct FoundBlock {
 class TierListener {
  public:
   virtual ~TierListener() = default;
-  // Recovery found blocks; answers which are not wanted (already known), by index: the tier frees their places.
+  // Recovery found blocks; answers which are not wanted (already known), by index: the tier frees their
+  // places.
   virtual std::vector<uint32_t> found(std::span<const FoundBlock> blocks) = 0;
   // Recovery ended: everything present was announced.
   virtual void recovered(Result<void> result) = 0;
@@ -147,7 +152,7 @@ struct PathStatus {
 struct Status {
   State state = State::kReady;
   Usage usage;
-  std::string engine;         // "uring, O_DIRECT", for people
+  std::string engine;  // "uring, O_DIRECT", for people
   std::string last_error;
   std::vector<PathStatus> paths;
   uint64_t recovered_blocks = 0;
@@ -177,12 +182,13 @@ class Tier {
   virtual ReadTicket read(ReadOp op) = 0;
   // Queued IO of this read is dropped; IO at the device is waited for. `done` comes either way.
   virtual void cancel(ReadTicket ticket) = 0;
-  // For kEvict the places may be given out again when the call returns. `done` once per batch. A place whose write
-  // still runs is removed when it has ended; one that holds another key by now is left alone. With kRemove and kErase
-  // everything evicted before this call stays gone after kill -9 too, also with an empty batch: for keys the index
-  // no longer knows (D1).
+  // For kEvict the places may be given out again when the call returns. `done` once per batch. A place whose
+  // write still runs is removed when it has ended; one that holds another key by now is left alone. With
+  // kRemove and kErase everything evicted before this call stays gone after kill -9 too, also with an empty
+  // batch: for keys the index no longer knows (D1).
   virtual void remove(std::span<const RemoveOp> batch, RemoveKind kind, Done done) = 0;
-  // Presence and payload length of each key, 0 = absent; what came by the deadline. For tiers others write too.
+  // Presence and payload length of each key, 0 = absent; what came by the deadline. For tiers others write
+  // too.
   virtual void exists(std::span<const Key> keys, base::TimePoint deadline,
                       std::move_only_function<void(Result<std::vector<uint64_t>>)> done) = 0;
   // The secret and binding a record at this place is verified with.

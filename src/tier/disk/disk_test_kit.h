@@ -31,8 +31,11 @@ inline Key key_of(uint64_t id) {
 }
 
 inline record::BlockMeta meta_of(uint64_t id, uint64_t bytes) {
-  return {.key = key_of(id), .family = key_of(id + 1'000'000), .parent = id == 0 ? Key{} : key_of(id - 1),
-          .root = key_of(77'777'777), .member = {.group = 0, .shard = static_cast<uint32_t>(id % 4), .shards = 4},
+  return {.key = key_of(id),
+          .family = key_of(id + 1'000'000),
+          .parent = id == 0 ? Key{} : key_of(id - 1),
+          .root = key_of(77'777'777),
+          .member = {.group = 0, .shard = static_cast<uint32_t>(id % 4), .shards = 4},
           .payload_bytes = bytes};
 }
 
@@ -68,7 +71,8 @@ struct Listener final : TierListener {
 
 // Verifies while it arrives, as the store does.
 struct Sink final : ReadSink {
-  Sink(record::Verifier expected, memory::PageBuffer memory) : verifier(std::move(expected)), buffer(std::move(memory)) {}
+  Sink(record::Verifier expected, memory::PageBuffer memory)
+      : verifier(std::move(expected)), buffer(std::move(memory)) {}
   void arrived(uint64_t offset, uint64_t bytes) override {
     const uint64_t payload = payload_bytes, part = record::part_bytes(payload);
     for (uint64_t at = offset; at < offset + bytes;) {
@@ -127,7 +131,9 @@ class FailingPath final : public io::FileSystem {
   Result<void> sync_directory(const std::string& path) override { return files_.sync_directory(path); }
   Result<std::unique_ptr<io::FileLock>> lock(const std::string& path) override { return files_.lock(path); }
   Result<int64_t> lock_owner(const std::string& path) override { return files_.lock_owner(path); }
-  Result<void> read(io::File& file, uint64_t at, std::span<std::byte> to) override { return files_.read(file, at, to); }
+  Result<void> read(io::File& file, uint64_t at, std::span<std::byte> to) override {
+    return files_.read(file, at, to);
+  }
   Result<void> write(io::File& file, uint64_t at, std::span<const std::byte> from) override {
     return files_.write(file, at, from);
   }
@@ -143,7 +149,8 @@ class FailingPath final : public io::FileSystem {
   const std::string prefix_;
 };
 
-inline DiskOptions small_options(std::vector<std::string> paths = {"/a"}, uint64_t capacity = 8 * base::kMiB) {
+inline DiskOptions small_options(std::vector<std::string> paths = {"/a"},
+                                 uint64_t capacity = 8 * base::kMiB) {
   DiskOptions options;
   options.capacity_bytes = capacity * paths.size();
   options.paths = std::move(paths);
@@ -157,8 +164,10 @@ class Life {
       : disk_(disk), options_(std::move(options)), executor(seed), sim_files_(disk), files(sim_files_, "/b") {
     for (size_t i = 0; i < options_.paths.size(); ++i) {
       plans.push_back(std::make_unique<io::FaultPlan>(seed + i));
-      auto engine = std::make_unique<io::SimEngine>(disk, executor, executor, io::SimEngineOptions{.seed = seed + i});
-      engines_.push_back(std::make_unique<io::FaultEngine>(std::move(engine), *plans.back(), executor, executor));
+      auto engine =
+          std::make_unique<io::SimEngine>(disk, executor, executor, io::SimEngineOptions{.seed = seed + i});
+      engines_.push_back(
+          std::make_unique<io::FaultEngine>(std::move(engine), *plans.back(), executor, executor));
       schedulers_.push_back(std::make_unique<io::IoScheduler>(*engines_.back(), io::SchedulerOptions{}));
     }
   }
@@ -200,17 +209,24 @@ class Life {
   }
 
   // Places, seals and begins the write; `ended` gets its result.
-  PlaceAnswer begin_store(uint64_t id, uint64_t bytes, std::function<void(Result<void>)> ended, uint64_t rank = 0) {
+  PlaceAnswer begin_store(uint64_t id, uint64_t bytes, std::function<void(Result<void>)> ended,
+                          uint64_t rank = 0) {
     const record::BlockMeta meta = meta_of(id, bytes);
     const PlaceAnswer answer = tier->place(meta);
     if (!answer) return answer;
-    auto memory = std::make_shared<memory::PageBuffer>(std::move(*memory::PageBuffer::make(record::record_bytes(bytes))));
+    auto memory = std::make_shared<memory::PageBuffer>(
+        std::move(*memory::PageBuffer::make(record::record_bytes(bytes))));
     const auto payload = memory->bytes().subspan(kPage, bytes);
     fill(payload, id);
     record::PartSums sums;
     record::sum_parts(meta.key, payload, sums);
     record::seal(meta, sums, tier->secret(answer->place), answer->binding, memory->bytes().first(kPage));
-    WriteOp op{.meta = meta, .place = answer->place, .rank = rank, .record = {}, .deadline = base::kForever, .done = {}};
+    WriteOp op{.meta = meta,
+               .place = answer->place,
+               .rank = rank,
+               .record = {},
+               .deadline = base::kForever,
+               .done = {}};
     op.deadline = base::after(executor.now(), std::chrono::seconds(2));
     op.record[0] = {memory->data(), memory->size()};
     op.done = [this, meta, where = *answer, memory, ended = std::move(ended), rank](Result<void> result) {
@@ -305,7 +321,8 @@ class Life {
     if (sink->error) return std::unexpected(*sink->error);
     std::vector<std::byte> expected(found->second.meta.payload_bytes);
     fill(expected, id);
-    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), sink->buffer.data() + kPage)) << "WRONG BYTES of " << id;
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), sink->buffer.data() + kPage))
+        << "WRONG BYTES of " << id;
     return {};
   }
 

@@ -22,7 +22,8 @@ Outcome<std::unique_ptr<DiskTier>> DiskTier::open(const DiskOptions& options, co
   size_t opened = 0;
   for (uint32_t i = 0; i < validated->size(); ++i) {
     volumes.push_back(std::make_unique<DiskVolume>(
-        i, std::move((*validated)[i]), VolumeParts{parts.clock, parts.executor, parts.files, parts.schedulers[i]}));
+        i, std::move((*validated)[i]),
+        VolumeParts{parts.clock, parts.executor, parts.files, parts.schedulers[i]}));
     auto result = volumes.back()->open();
     if (result) {
       ++opened;
@@ -52,14 +53,15 @@ DiskVolume* DiskTier::volume(Place place) const {
 uint32_t DiskTier::preferred(const record::BlockMeta& meta) const {
   const auto paths = static_cast<uint32_t>(volumes_.size());
   return path_choice_ == PathChoice::kByRank ? meta.member.shard % paths
-                                          : static_cast<uint32_t>(meta.key.word(2) % paths);
+                                             : static_cast<uint32_t>(meta.key.word(2) % paths);
 }
 
 PlaceAnswer DiskTier::place(const record::BlockMeta& meta) {
   const auto paths = static_cast<uint32_t>(volumes_.size());
   const uint32_t first = preferred(meta);
   PlaceAnswer answer = volumes_[first]->place(meta);
-  // The next healthy path takes what a failing one should have had; a full one keeps it (its own blocks are evicted).
+  // The next healthy path takes what a failing one should have had; a full one keeps it (its own blocks are
+  // evicted).
   for (uint32_t i = 1; i < paths && !answer && answer.error().why == Refusal::kUnavailable; ++i) {
     answer = volumes_[(first + i) % paths]->place(meta);
   }
@@ -196,7 +198,9 @@ uint64_t DiskTier::close(base::TimePoint deadline) {
 
 // --- listener ---
 
-std::vector<uint32_t> DiskTier::found(std::span<const FoundBlock> blocks) { return listener_->found(blocks); }
+std::vector<uint32_t> DiskTier::found(std::span<const FoundBlock> blocks) {
+  return listener_->found(blocks);
+}
 
 void DiskTier::recovered(Result<void> result) {
   // A path that is opened later, by a probe, announces its blocks and a change of state.
@@ -205,7 +209,11 @@ void DiskTier::recovered(Result<void> result) {
   if (recovering_.fetch_sub(1) == 1) listener_->recovered(result);
 }
 
-void DiskTier::gone(const Key& key, Place place) { listener_->gone(key, place); }
-void DiskTier::state_changed() { listener_->state_changed(); }
+void DiskTier::gone(const Key& key, Place place) {
+  listener_->gone(key, place);
+}
+void DiskTier::state_changed() {
+  listener_->state_changed();
+}
 
 }  // namespace terrace::tier::disk

@@ -1,5 +1,5 @@
-// The disk tier (T4): one contract over one or several directories. Each keeps its own superblock, breaker and index
-// part; where a block goes is chosen when it is written, among the healthy ones.
+// The disk tier (T4): one contract over one or several directories. Each keeps its own superblock, breaker
+// and index part; where a block goes is chosen when it is written, among the healthy ones.
 #pragma once
 
 #include <atomic>

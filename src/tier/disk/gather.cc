@@ -17,7 +17,8 @@ struct Gather {
 void gather(io::IoScheduler& scheduler, std::vector<io::IoRequest> requests,
             std::move_only_function<void(std::vector<Result<void>>)> then) {
   if (requests.empty()) return then({});
-  auto owned = std::make_unique<Gather>(requests.size(), std::vector<Result<void>>(requests.size()), std::move(then));
+  auto owned =
+      std::make_unique<Gather>(requests.size(), std::vector<Result<void>>(requests.size()), std::move(then));
   Gather* const all = owned.release();  // the last completion owns it
   for (size_t i = 0; i < requests.size(); ++i) {
     requests[i].done = [all, i](Result<void> result) {

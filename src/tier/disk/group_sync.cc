@@ -1,5 +1,6 @@
-// Group sync: data, then slot tables, then synced_seq in the superblock (decision 9). By interval or bytes, only when
-// something is dirty. A failed sync is never repeated: what it did not make durable is given up (promises 5.3).
+// Group sync: data, then slot tables, then synced_seq in the superblock (decision 9). By interval or bytes,
+// only when something is dirty. A failed sync is never repeated: what it did not make durable is given up
+// (promises 5.3).
 #include <algorithm>
 
 #include "base/assert.h"
@@ -11,7 +12,12 @@ namespace {
 constexpr auto kRanksInterval = std::chrono::seconds(30);
 
 io::IoRequest sync_of(io::File& file) {
-  return {.op = io::IoOp::kSync, .io_class = io::IoClass::kWrite, .file = &file, .offset = 0, .vec = {}, .done = nullptr};
+  return {.op = io::IoOp::kSync,
+          .io_class = io::IoClass::kWrite,
+          .file = &file,
+          .offset = 0,
+          .vec = {},
+          .done = nullptr};
 }
 
 }  // namespace
@@ -36,7 +42,8 @@ void DiskVolume::sync(Done done) {
   post([this] { begin_sync(); });
 }
 
-// Evicted blocks' entries are cleared first, so that at most an interval of evictions comes back after kill -9.
+// Evicted blocks' entries are cleared first, so that at most an interval of evictions comes back after kill
+// -9.
 void DiskVolume::begin_sync() {
   {
     const base::Lock lock(mutex_);
@@ -95,7 +102,8 @@ void DiskVolume::sync_tables() {
   std::vector<io::IoRequest> requests;
   {
     const base::Lock lock(mutex_);
-    for (const uint32_t number : sync_run_->segments) requests.push_back(sync_of(*table_->segment(number).table));
+    for (const uint32_t number : sync_run_->segments)
+      requests.push_back(sync_of(*table_->segment(number).table));
     if (sync_run_->namespaces_dirty != 0) requests.push_back(sync_of(*namespaces_file_));
   }
   gather(parts_.scheduler, std::move(requests), [this](std::vector<Result<void>> results) {
@@ -129,7 +137,8 @@ void DiskVolume::sync_failed(size_t position, const Error& error) {
   segment.data_dirty = segment.table_dirty = segments_dirty_ = true;
 }
 
-// Entries of the lost blocks are cleared before the next sync; the reads of those that come back verify them anyway.
+// Entries of the lost blocks are cleared before the next sync; the reads of those that come back verify them
+// anyway.
 void DiskVolume::lose_unsynced(uint32_t number, Notices& notices) {
   SegmentRecord& segment = table_->segment(number);
   for (uint32_t index = 0; index < segment.slots.size(); ++index) {
@@ -145,8 +154,12 @@ void DiskVolume::lose_unsynced(uint32_t number, Notices& notices) {
 void DiskVolume::sync_superblock() {
   auto page = memory::PageBuffer::make(kPage);
   if (!page) return end_sync(std::unexpected(page.error()));
-  io::IoRequest request{.op = io::IoOp::kWrite, .io_class = io::IoClass::kWrite, .file = &superblock_file_->file(),
-                        .offset = 0, .vec = {}, .done = nullptr};
+  io::IoRequest request{.op = io::IoOp::kWrite,
+                        .io_class = io::IoClass::kWrite,
+                        .file = &superblock_file_->file(),
+                        .offset = 0,
+                        .vec = {},
+                        .done = nullptr};
   {
     const base::Lock lock(mutex_);
     Superblock next = superblock_;
@@ -185,7 +198,8 @@ void DiskVolume::end_sync(Result<void> result) {
       synced_seq_due_ = true;
     }
     for (const bool failed : run->failed) {
-      if (failed && result) result = fail(Code::kIo, "a segment could not be synced; its unsynced blocks are given up");
+      if (failed && result)
+        result = fail(Code::kIo, "a segment could not be synced; its unsynced blocks are given up");
     }
     again = !sync_waiters_.empty();
     if (!again) arm_sync();
@@ -214,8 +228,12 @@ std::vector<io::IoRequest> DiskVolume::rank_writes(SyncRun& run) {
       seal(page, entry_seed(superblock_.secret, segment.generation, number, first));
       std::memcpy(pages->data() + first / 511 * kPage, &page, sizeof page);
     }
-    io::IoRequest request{.op = io::IoOp::kWrite, .io_class = io::IoClass::kWrite, .file = segment.table.get(),
-                          .offset = ranks_offset(slots), .vec = {}, .done = nullptr};
+    io::IoRequest request{.op = io::IoOp::kWrite,
+                          .io_class = io::IoClass::kWrite,
+                          .file = segment.table.get(),
+                          .offset = ranks_offset(slots),
+                          .vec = {},
+                          .done = nullptr};
     request.vec[0] = {pages->data(), pages->size()};
     requests.push_back(std::move(request));
     run.ranks.push_back(std::move(*pages));

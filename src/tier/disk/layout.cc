@@ -38,8 +38,12 @@ Result<T> open_page(std::span<const std::byte> page, const std::array<char, 8>& 
 
 }  // namespace
 
-void seal(Superblock& superblock, std::span<std::byte> page) { seal_page(superblock, page); }
-void seal(SegmentHeader& header, std::span<std::byte> page) { seal_page(header, page); }
+void seal(Superblock& superblock, std::span<std::byte> page) {
+  seal_page(superblock, page);
+}
+void seal(SegmentHeader& header, std::span<std::byte> page) {
+  seal_page(header, page);
+}
 
 Result<Superblock> open_superblock(std::span<const std::byte> page, uint32_t& version) {
   return open_page<Superblock>(page, kSuperblockMagic, version);
@@ -49,7 +53,8 @@ Result<SegmentHeader> open_segment_header(std::span<const std::byte> page, uint3
   return open_page<SegmentHeader>(page, kSegmentMagic, version);
 }
 
-uint64_t entry_seed(const record::Secret& secret, uint64_t segment_generation, uint32_t segment, uint32_t index) {
+uint64_t entry_seed(const record::Secret& secret, uint64_t segment_generation, uint32_t segment,
+                    uint32_t index) {
   std::array<std::byte, sizeof(record::Secret) + 16> seed;
   std::memcpy(seed.data(), secret.data(), secret.size());
   base::store_le(seed.data() + 32, segment_generation);
@@ -78,10 +83,15 @@ std::optional<SlotEntry> open_entry(std::span<const std::byte> bytes, uint64_t s
   return in_range ? std::optional(entry) : std::nullopt;
 }
 
-void seal(RankPage& page, uint64_t seed) { page.sum = base::xxh3_64(summed(page), seed); }
-bool rank_page_whole(const RankPage& page, uint64_t seed) { return page.sum == base::xxh3_64(summed(page), seed); }
+void seal(RankPage& page, uint64_t seed) {
+  page.sum = base::xxh3_64(summed(page), seed);
+}
+bool rank_page_whole(const RankPage& page, uint64_t seed) {
+  return page.sum == base::xxh3_64(summed(page), seed);
+}
 
-record::Binding make_binding(const Id& store_id, uint32_t segment, uint64_t generation, uint64_t slot_offset) {
+record::Binding make_binding(const Id& store_id, uint32_t segment, uint64_t generation,
+                             uint64_t slot_offset) {
   record::Binding binding;
   static_assert(sizeof binding == 32);
   std::memcpy(binding.data(), store_id.data(), store_id.size());
@@ -91,8 +101,12 @@ record::Binding make_binding(const Id& store_id, uint32_t segment, uint64_t gene
   return binding;
 }
 
-std::string data_name(uint32_t segment) { return fmt::format("{:06}.data", segment); }
-std::string table_name(uint32_t segment) { return fmt::format("{:06}.slots", segment); }
+std::string data_name(uint32_t segment) {
+  return fmt::format("{:06}.data", segment);
+}
+std::string table_name(uint32_t segment) {
+  return fmt::format("{:06}.slots", segment);
+}
 
 std::optional<SegmentName> parse_segment_name(std::string_view name) {
   const size_t dot = name.find('.');

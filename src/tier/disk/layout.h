@@ -1,5 +1,6 @@
 // The bytes of a disk store outside its records: superblock, segment header, slot entry, rank page, binding.
-// docs/format.md has the tables; the asserts below tie the structs to them. Decoders are total: any bytes are fine.
+// docs/format.md has the tables; the asserts below tie the structs to them. Decoders are total: any bytes are
+// fine.
 #pragma once
 
 #include <array>
@@ -23,7 +24,8 @@ inline constexpr uint64_t kPage = base::kPage;
 inline constexpr std::array<char, 8> kSuperblockMagic{'T', 'E', 'R', 'R', 'S', 'U', 'P', 'R'};
 inline constexpr std::array<char, 8> kSegmentMagic{'T', 'E', 'R', 'R', 'S', 'E', 'G', 'M'};
 
-// generation = epoch << 40 | counter, and so is seq: unique over all lives of a store. 16 M opens, 2^40 writes each.
+// generation = epoch << 40 | counter, and so is seq: unique over all lives of a store. 16 M opens, 2^40
+// writes each.
 inline constexpr int kEpochShift = 40;
 inline constexpr uint32_t kEpochMax = (1u << 24) - 1;
 
@@ -31,18 +33,18 @@ inline constexpr uint32_t kEpochMax = (1u << 24) - 1;
 struct Superblock {
   std::array<char, 8> magic = kSuperblockMagic;
   uint32_t version = kFormatVersion;
-  uint32_t flags = 0;           // kCleanFlag
-  uint64_t sequence = 0;        // of the copy; the larger one counts
+  uint32_t flags = 0;     // kCleanFlag
+  uint64_t sequence = 0;  // of the copy; the larger one counts
   Id store_id{};
   record::Secret secret{};
-  uint32_t epoch = 0;           // of the last open
+  uint32_t epoch = 0;  // of the last open
   uint32_t reserved = 0;
   uint64_t capacity_bytes = 0;  // of this directory, as last opened
   uint64_t segment_bytes = 0;   // fixed when the store is made
   uint64_t synced_seq = 0;      // entries up to this seq, and their records, were durable
   Id boot_id{};                 // machine boot in which everything later was written
   std::array<uint8_t, 3968> zeros{};
-  uint64_t sum = 0;             // XXH3-64 of the bytes before it, unseeded, in every version
+  uint64_t sum = 0;  // XXH3-64 of the bytes before it, unseeded, in every version
 };
 inline constexpr uint32_t kCleanFlag = 1;
 inline constexpr uint64_t kSuperblockFileBytes = 3 * kPage;
@@ -59,16 +61,16 @@ static_assert(offsetof(Superblock, zeros) == 120 && offsetof(Superblock, sum) ==
 struct SegmentHeader {
   std::array<char, 8> magic = kSegmentMagic;
   uint32_t version = kFormatVersion;
-  uint32_t flags = 0;            // kRetiredFlag
+  uint32_t flags = 0;  // kRetiredFlag
   Id store_id{};
   record::Secret secret{};
   uint32_t segment = 0;
   uint32_t slot_count = 0;
   uint64_t slot_bytes = 0;
   uint64_t segment_bytes = 0;
-  uint64_t generation = 0;       // when the segment was given this slot size; seeds its entries' sums
+  uint64_t generation = 0;  // when the segment was given this slot size; seeds its entries' sums
   std::array<uint8_t, 3992> zeros{};
-  uint64_t sum = 0;              // XXH3-64 of the bytes before it, unseeded
+  uint64_t sum = 0;  // XXH3-64 of the bytes before it, unseeded
 };
 inline constexpr uint32_t kRetiredFlag = 1;  // quarantined after device errors: its entries do not count
 static_assert(sizeof(SegmentHeader) == kPage);
@@ -86,14 +88,14 @@ struct SlotEntry {
   Key root;
   uint64_t payload_bytes = 0;
   uint64_t generation = 0;
-  uint64_t seq = 0;              // order of writes, for synced_seq
-  uint64_t rank = 0;             // order of use when written; the rank page may know a later one
+  uint64_t seq = 0;   // order of writes, for synced_seq
+  uint64_t rank = 0;  // order of use when written; the rank page may know a later one
   uint32_t group = 0;
   uint32_t shard = 0;
   uint32_t shards = 1;
   uint32_t state = kLive;
   std::array<uint8_t, 72> zeros{};
-  uint64_t sum = 0;              // XXH3-64 of the bytes before it, seeded with entry_seed()
+  uint64_t sum = 0;  // XXH3-64 of the bytes before it, seeded with entry_seed()
 
   static constexpr uint32_t kLive = 1;
 };
@@ -116,11 +118,20 @@ static_assert(sizeof(RankPage) == kPage && offsetof(RankPage, sum) == 4088);
 using Entry = std::array<std::byte, sizeof(SlotEntry)>;
 
 // Geometry of NNNNNN.slots: header page, entries, padding, rank pages.
-constexpr uint64_t entry_offset(uint32_t index) { return kPage + uint64_t{index} * sizeof(SlotEntry); }
-constexpr uint64_t ranks_offset(uint32_t slots) { return base::round_up(entry_offset(slots), kPage); }
-constexpr uint32_t rank_pages(uint32_t slots) { return (slots + 510) / 511; }
-constexpr uint64_t table_bytes(uint32_t slots) { return ranks_offset(slots) + rank_pages(slots) * kPage; }
-// What a slot costs beside its bytes, and a segment beside its slots: the two files never exceed segment_bytes.
+constexpr uint64_t entry_offset(uint32_t index) {
+  return kPage + uint64_t{index} * sizeof(SlotEntry);
+}
+constexpr uint64_t ranks_offset(uint32_t slots) {
+  return base::round_up(entry_offset(slots), kPage);
+}
+constexpr uint32_t rank_pages(uint32_t slots) {
+  return (slots + 510) / 511;
+}
+constexpr uint64_t table_bytes(uint32_t slots) {
+  return ranks_offset(slots) + rank_pages(slots) * kPage;
+}
+// What a slot costs beside its bytes, and a segment beside its slots: the two files never exceed
+// segment_bytes.
 inline constexpr uint64_t kSlotOverhead = sizeof(SlotEntry) + 9;  // a rank is 4096/511 bytes
 inline constexpr uint64_t kSegmentOverhead = 3 * kPage;           // header, and two paddings
 static_assert(table_bytes(1) <= kSlotOverhead + kSegmentOverhead);
@@ -132,7 +143,8 @@ void seal(SegmentHeader& header, std::span<std::byte> page);
 Result<Superblock> open_superblock(std::span<const std::byte> page, uint32_t& version);
 Result<SegmentHeader> open_segment_header(std::span<const std::byte> page, uint32_t& version);
 
-uint64_t entry_seed(const record::Secret& secret, uint64_t segment_generation, uint32_t segment, uint32_t index);
+uint64_t entry_seed(const record::Secret& secret, uint64_t segment_generation, uint32_t segment,
+                    uint32_t index);
 Entry seal(SlotEntry entry, uint64_t seed);
 // Empty when free, damaged, of an earlier life of the segment, or out of range.
 std::optional<SlotEntry> open_entry(std::span<const std::byte> bytes, uint64_t seed, uint64_t slot_bytes);

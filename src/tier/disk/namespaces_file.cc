@@ -68,12 +68,13 @@ class Fields {
   bool good_ = true;
 };
 
-uint64_t seed_of(const record::Secret& secret) { return base::xxh3_64(std::as_bytes(std::span(secret))); }
+uint64_t seed_of(const record::Secret& secret) {
+  return base::xxh3_64(std::as_bytes(std::span(secret)));
+}
 
 bool is_digest(std::string_view text) {
-  return text.size() == 64 && std::ranges::all_of(text, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
@@ -81,7 +82,8 @@ bool is_digest(std::string_view text) {
 Result<std::vector<std::byte>> encode_namespace(const KnownNamespace& known, const record::Secret& secret) {
   const Namespace& f = known.fields;
   if (f.tenant_salt && !is_digest(*f.tenant_salt)) {
-    return fail(Code::kInvalidArgument, "a namespace is remembered with its salt's SHA-256 only, as 64 hex digits");
+    return fail(Code::kInvalidArgument,
+                "a namespace is remembered with its salt's SHA-256 only, as 64 hex digits");
   }
   std::vector<std::byte> bytes(sizeof(NamespaceRecordHead));
   put_text(bytes, f.model_id);

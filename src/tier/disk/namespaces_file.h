@@ -1,5 +1,6 @@
-// The file `namespaces`: root -> K1's fields, the salt only as SHA-256, for people and `ls`. Records are appended,
-// each with its own sum; a torn tail is cut off by the next one. Losing the file loses names, not blocks.
+// The file `namespaces`: root -> K1's fields, the salt only as SHA-256, for people and `ls`. Records are
+// appended, each with its own sum; a torn tail is cut off by the next one. Losing the file loses names, not
+// blocks.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@
 
 namespace terrace::tier::disk {
 
-// magic u32 | bytes of the record u32 | sum u64 (XXH3-64 of what follows, seeded with the secret's) | root 32 |
-// ten fields in K1's order, each u32 length (0xFFFFFFFF: absent) and bytes; padded with zeros to 8.
+// magic u32 | bytes of the record u32 | sum u64 (XXH3-64 of what follows, seeded with the secret's) | root 32
+// | ten fields in K1's order, each u32 length (0xFFFFFFFF: absent) and bytes; padded with zeros to 8.
 struct NamespaceRecordHead {
   uint32_t magic = 0x534E5254;  // "TRNS"
   uint32_t bytes = 0;

@@ -26,24 +26,28 @@ Outcome<std::string> directory_of(const std::string& path) {
 
 Outcome<uint64_t> segment_bytes_of(const DiskOptions& options, uint64_t capacity) {
   const bool chosen = options.segment_bytes != 0;
-  const uint64_t bytes = chosen ? options.segment_bytes
-                                : base::round_down(std::clamp(capacity / 64, 4 * base::kMiB, base::kGiB), kPage);
+  const uint64_t bytes = chosen
+                             ? options.segment_bytes
+                             : base::round_down(std::clamp(capacity / 64, 4 * base::kMiB, base::kGiB), kPage);
   if (bytes < kSegmentBytesMin || bytes > kSegmentBytesMax || bytes % kPage != 0) {
-    return failure(Code::kInvalidArgument,
-                   fmt::format("disk segment size {} is not allowed: a multiple of 4 KiB from 64 KiB to 1 GiB", bytes));
+    return failure(
+        Code::kInvalidArgument,
+        fmt::format("disk segment size {} is not allowed: a multiple of 4 KiB from 64 KiB to 1 GiB", bytes));
   }
   const uint64_t least = kReserveBytes + 2 * bytes;
   if (capacity < least) {
-    return failure(Code::kInvalidArgument,
-                   fmt::format("disk capacity {} over {} path(s) is too small: at least {} for each path (two segments "
-                               "of {} and {} of metadata)",
-                               base::format_size(options.capacity_bytes), options.paths.size(),
-                               base::format_size(least), base::format_size(bytes), base::format_size(kReserveBytes)));
+    return failure(
+        Code::kInvalidArgument,
+        fmt::format("disk capacity {} over {} path(s) is too small: at least {} for each path (two segments "
+                    "of {} and {} of metadata)",
+                    base::format_size(options.capacity_bytes), options.paths.size(), base::format_size(least),
+                    base::format_size(bytes), base::format_size(kReserveBytes)));
   }
   if ((capacity - kReserveBytes) / bytes > kSegmentsMax) {
-    return failure(Code::kInvalidArgument, fmt::format("disk segment size {} is too small for a capacity of {}: at most "
-                                                       "{} segments a path",
-                                                       bytes, capacity, kSegmentsMax));
+    return failure(Code::kInvalidArgument,
+                   fmt::format("disk segment size {} is too small for a capacity of {}: at most "
+                               "{} segments a path",
+                               bytes, capacity, kSegmentsMax));
   }
   return bytes;
 }
@@ -55,7 +59,8 @@ Outcome<std::vector<VolumeOptions>> validate(const DiskOptions& options) {
     return failure(Code::kInvalidArgument,
                    fmt::format("{} disk paths are not allowed: 1 to {}", options.paths.size(), kPathsMax));
   }
-  if (options.sync_interval <= base::Duration::zero() || options.sync_bytes == 0 || options.quarantine_after == 0) {
+  if (options.sync_interval <= base::Duration::zero() || options.sync_bytes == 0 ||
+      options.quarantine_after == 0) {
     return failure(Code::kInvalidArgument,
                    "disk group sync interval, group sync bytes and quarantine count must be larger than 0");
   }

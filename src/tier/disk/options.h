@@ -16,14 +16,15 @@ namespace terrace::tier::disk {
 enum class PathChoice : uint8_t { kByKey, kByRank };
 
 struct DiskOptions {
-  std::vector<std::string> paths;      // directories; "file:///dir" is accepted
-  uint64_t capacity_bytes = 0;         // of all paths together, divided evenly; metadata counts
+  std::vector<std::string> paths;  // directories; "file:///dir" is accepted
+  uint64_t capacity_bytes = 0;     // of all paths together, divided evenly; metadata counts
   PathChoice path_choice = PathChoice::kByKey;
-  bool require_all_paths = false;      // a failing device at start is an error, not a degraded start
+  bool require_all_paths = false;  // a failing device at start is an error, not a degraded start
   base::Duration sync_interval = std::chrono::seconds(1);
   uint64_t sync_bytes = 256 * base::kMiB;
-  uint64_t segment_bytes = 0;          // 0: clamp(capacity of a path / 64, 4 MiB, 1 GiB). An existing store keeps its own
-  uint32_t quarantine_after = 3;       // device errors of one segment
+  uint64_t segment_bytes =
+      0;  // 0: clamp(capacity of a path / 64, 4 MiB, 1 GiB). An existing store keeps its own
+  uint32_t quarantine_after = 3;  // device errors of one segment
   BreakerOptions breaker{};
 };
 

@@ -1,4 +1,5 @@
-// After a power cut: records that no sync vouches for are verified whole before they are present (decision 9).
+// After a power cut: records that no sync vouches for are verified whole before they are present (decision
+// 9).
 #include "tier/disk/scan.h"
 #include "tier/disk/volume.h"
 
@@ -37,8 +38,12 @@ void DiskVolume::check_read(std::unique_ptr<RecordCheck> check) {
   const uint64_t payload = check->block.meta.payload_bytes, part = record::part_bytes(payload);
   const uint64_t from = check->part == 0 ? 0 : kPage + check->part * part;
   const uint64_t to = std::min(record::record_bytes(payload), kPage + (check->part + 1) * part);
-  io::IoRequest request{.op = io::IoOp::kRead, .io_class = io::IoClass::kBackground, .file = nullptr, .offset = 0,
-                        .vec = {}, .done = nullptr};
+  io::IoRequest request{.op = io::IoOp::kRead,
+                        .io_class = io::IoClass::kBackground,
+                        .file = nullptr,
+                        .offset = 0,
+                        .vec = {},
+                        .done = nullptr};
   {
     const base::Lock lock(mutex_);
     const SegmentRecord& segment = table_->segment(check->number);

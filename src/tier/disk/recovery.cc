@@ -1,5 +1,5 @@
-// Recovery: reads the slot tables in the background, several at a time, and announces what it finds while the tier
-// already serves (P5). Damage never stops it: what cannot be read is left alone and counted.
+// Recovery: reads the slot tables in the background, several at a time, and announces what it finds while the
+// tier already serves (P5). Damage never stops it: what cannot be read is left alone and counted.
 #include <algorithm>
 
 #include "tier/disk/scan.h"
@@ -102,7 +102,8 @@ void DiskVolume::scan_segment(uint32_t number) {
   }
   // A start that was killed while it made the files leaves them empty.
   if (scan->table_bytes == 0) {
-    return scan->data_bytes == 0 ? segment_empty(*scan) : segment_unusable(*scan, "a segment lost its slot table");
+    return scan->data_bytes == 0 ? segment_empty(*scan)
+                                 : segment_unusable(*scan, "a segment lost its slot table");
   }
   uint64_t bytes_max = 0;
   {
@@ -121,8 +122,12 @@ void DiskVolume::scan_read(std::unique_ptr<Scan> scan) {
   scan->bytes = std::move(*buffer);
   std::vector<io::IoRequest> requests;
   for (uint64_t at = 0; at < scan->table_bytes; at += kReadBytes) {
-    io::IoRequest request{.op = io::IoOp::kRead, .io_class = io::IoClass::kBackground, .file = scan->table.get(),
-                          .offset = at, .vec = {}, .done = nullptr};
+    io::IoRequest request{.op = io::IoOp::kRead,
+                          .io_class = io::IoClass::kBackground,
+                          .file = scan->table.get(),
+                          .offset = at,
+                          .vec = {},
+                          .done = nullptr};
     request.vec[0] = {scan->bytes.data() + at, std::min(kReadBytes, scan->table_bytes - at)};
     requests.push_back(std::move(request));
   }
@@ -147,7 +152,8 @@ void DiskVolume::scan_decoded(std::unique_ptr<Scan> scan) {
     ours = header->store_id == superblock_.store_id && header->secret == superblock_.secret &&
            header->segment == scan->number && header->segment_bytes == superblock_.segment_bytes &&
            header->slot_bytes % kPage == 0 && header->slot_count > 0 &&
-           header->slot_count == memory::SlotAllocator::slots_per_segment(table_->slots().options(), header->slot_bytes);
+           header->slot_count ==
+               memory::SlotAllocator::slots_per_segment(table_->slots().options(), header->slot_bytes);
   }
   if (!ours) return segment_unusable(*scan, "a segment file is of another store or place");
   if ((header->flags & kRetiredFlag) != 0 || scan->data == nullptr) return segment_empty(*scan);
@@ -173,7 +179,8 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     }
     if (entry_offset(index + 1) > bytes.size()) break;  // the table was cut off
     auto entry = open_entry(bytes.subspan(entry_offset(index), sizeof(SlotEntry)), seed, slot_bytes);
-    if (!entry || index * slot_bytes + record::record_bytes(entry->payload_bytes) > scan->data_bytes) continue;
+    if (!entry || index * slot_bytes + record::record_bytes(entry->payload_bytes) > scan->data_bytes)
+      continue;
     // Ranks grow with time; the page may still hold that of the slot's block before.
     if (ranks_whole) entry->rank = std::max(entry->rank, ranks.ranks[index % 511]);
     entries.emplace_back(index, *entry);
@@ -205,8 +212,12 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     if (!entries.empty()) (void)table_->slots().adopt_segment(number, slot_bytes);
     for (const auto& [index, entry] : entries) {
       (void)table_->slots().adopt_slot(number, index, record::record_bytes(entry.payload_bytes));
-      segment.slots[index] = {.key = entry.key, .generation = entry.generation, .rank = entry.rank, .seq = 0,
-                              .payload_bytes = static_cast<uint32_t>(entry.payload_bytes), .state = SlotState::kLive,
+      segment.slots[index] = {.key = entry.key,
+                              .generation = entry.generation,
+                              .rank = entry.rank,
+                              .seq = 0,
+                              .payload_bytes = static_cast<uint32_t>(entry.payload_bytes),
+                              .state = SlotState::kLive,
                               .entry = EntryState::kLive};
       ++table_->live_blocks;
       const bool unsynced = entry.seq > superblock_.synced_seq;
@@ -229,8 +240,12 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
 FoundBlock DiskVolume::found_block(uint32_t number, uint32_t index, const SlotEntry& entry) const {
   const uint64_t slot_bytes = table_->segment(number).slot_bytes;
   FoundBlock block;
-  block.meta = {.key = entry.key, .family = entry.family, .parent = entry.parent, .root = entry.root,
-                .member = {entry.group, entry.shard, entry.shards}, .payload_bytes = entry.payload_bytes};
+  block.meta = {.key = entry.key,
+                .family = entry.family,
+                .parent = entry.parent,
+                .root = entry.root,
+                .member = {entry.group, entry.shard, entry.shards},
+                .payload_bytes = entry.payload_bytes};
   block.where.place = make_place(number_, number, index);
   block.where.binding = make_binding(superblock_.store_id, number, entry.generation, index * slot_bytes);
   block.where.bucket = make_bucket(number_, slot_bytes);

@@ -25,12 +25,13 @@ struct Scan {
   Hold hold;
 };
 
-// Records written after the last sync before a power cut: each is read and verified whole before it is announced.
+// Records written after the last sync before a power cut: each is read and verified whole before it is
+// announced.
 struct RecordCheck {
   uint32_t number = 0;
   std::vector<FoundEntry> entries;  // the next last
   FoundBlock block;
-  memory::PageBuffer buffer;        // header page, then one part
+  memory::PageBuffer buffer;  // header page, then one part
   std::optional<record::Verifier> verifier;
   uint32_t part = 0;
   Hold hold;

@@ -18,7 +18,9 @@ SlotRecord* SegmentTable::find(Place place) {
   return &segments_[number].slots[index_of(place)];
 }
 
-const SlotRecord* SegmentTable::find(Place place) const { return const_cast<SegmentTable*>(this)->find(place); }
+const SlotRecord* SegmentTable::find(Place place) const {
+  return const_cast<SegmentTable*>(this)->find(place);
+}
 
 void SegmentTable::free(Place place) {
   SlotRecord* const slot = find(place);
@@ -26,7 +28,8 @@ void SegmentTable::free(Place place) {
   if (slot->state == SlotState::kLive) --live_blocks;
   slot->state = SlotState::kFree;
   const uint32_t number = segment_of(place);
-  slots_.free({number, index_of(place), segments_[number].slot_bytes}, record::record_bytes(slot->payload_bytes));
+  slots_.free({number, index_of(place), segments_[number].slot_bytes},
+              record::record_bytes(slot->payload_bytes));
 }
 
 bool SegmentTable::segments_help() const {

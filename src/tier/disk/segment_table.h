@@ -1,5 +1,5 @@
-// What a volume knows of its segments and slots: the allocator, the files, and for every slot what it holds in memory
-// and on the disk. Pure bookkeeping; the volume's mutex guards it.
+// What a volume knows of its segments and slots: the allocator, the files, and for every slot what it holds
+// in memory and on the disk. Pure bookkeeping; the volume's mutex guards it.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace terrace::tier::disk {
 
 enum class SlotState : uint8_t {
   kFree,
-  kPlaced,    // given out by place(), not yet written
+  kPlaced,  // given out by place(), not yet written
   kWriting,
   kLive,      // the write ended well: may be read
   kRemoving,  // its cleared entry, or its zeros, are being written
@@ -25,8 +25,8 @@ enum class SlotState : uint8_t {
 
 // The slot's entry on the disk.
 enum class EntryState : uint8_t {
-  kClear,     // names nothing
-  kStale,     // may name a block that is no longer here: cleared before the slot is used again, or by group sync
+  kClear,  // names nothing
+  kStale,  // may name a block that is no longer here: cleared before the slot is used again, or by group sync
   kClearing,  // the clearing write runs
   kLive,      // names the slot's block
 };
@@ -52,19 +52,19 @@ enum class LayoutState : uint8_t {
 
 struct SegmentRecord {
   LayoutState layout = LayoutState::kNone;
-  uint64_t slot_bytes = 0;        // of the layout, kept when the allocator takes the class away
-  uint64_t generation = 0;        // of the layout
+  uint64_t slot_bytes = 0;  // of the layout, kept when the allocator takes the class away
+  uint64_t generation = 0;  // of the layout
   std::vector<SlotRecord> slots;
-  std::unique_ptr<io::File> data, table;  // open until the volume closes
+  std::unique_ptr<io::File> data, table;        // open until the volume closes
   std::vector<std::unique_ptr<Write>> waiting;  // for the layout
-  uint64_t disk_bytes = 0;        // its files hold
-  uint32_t table_ios = 0;         // writes to the slot table that run: a new layout waits for them
+  uint64_t disk_bytes = 0;                      // its files hold
+  uint32_t table_ios = 0;  // writes to the slot table that run: a new layout waits for them
   uint32_t device_errors = 0;
-  bool preparing = false;         // the task runs
-  bool found = false;             // files of this number were there at open, not yet recovered
-  bool unusable = false;          // damaged or foreign files: never used, never deleted
-  bool lost = false;              // quarantined after device errors
-  bool withheld = false;          // its files cannot grow now
+  bool preparing = false;                        // the task runs
+  bool found = false;                            // files of this number were there at open, not yet recovered
+  bool unusable = false;                         // damaged or foreign files: never used, never deleted
+  bool lost = false;                             // quarantined after device errors
+  bool withheld = false;                         // its files cannot grow now
   bool data_dirty = false, table_dirty = false;  // since the last group sync
   bool ranks_dirty = false;
 };

@@ -7,7 +7,9 @@ namespace terrace::tier::disk {
 Outcome<SuperblockFile> SuperblockFile::open(io::FileSystem& files, const std::string& directory,
                                              SuperblockRead& read) {
   const std::string path = directory + "/" + std::string(kSuperblockName);
-  const auto error = [&](const Error& e) { return failure(e.code, fmt::format("{}: {}", path, to_string(e)), e.sys_errno); };
+  const auto error = [&](const Error& e) {
+    return failure(e.code, fmt::format("{}: {}", path, to_string(e)), e.sys_errno);
+  };
   auto file = files.open(path, {.create = true, .direct = true});
   if (!file) return error(file.error());
   const auto stat = files.stat(path);
@@ -25,10 +27,11 @@ Outcome<SuperblockFile> SuperblockFile::open(io::FileSystem& files, const std::s
     uint32_t version = 0;
     auto superblock = open_superblock(page->bytes(), version);
     if (!superblock && superblock.error().code == Code::kIncompatible) {
-      return failure(Code::kIncompatible,
-                     fmt::format("{} was written by format version {}; this program knows version {}: use that "
-                                 "program, or another directory",
-                                 directory, version, kFormatVersion));
+      return failure(
+          Code::kIncompatible,
+          fmt::format("{} was written by format version {}; this program knows version {}: use that "
+                      "program, or another directory",
+                      directory, version, kFormatVersion));
     }
     if (superblock && (!read.found || superblock->sequence > read.found->sequence)) {
       read.found = *superblock;

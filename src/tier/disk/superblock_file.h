@@ -20,16 +20,17 @@ struct SuperblockRead {
 
 class SuperblockFile {
  public:
-  // Opens or creates it. Blocking, as everything here. Errors: kIncompatible (a whole copy of another version; the
-  // message names both), kIo and what else the file system says; messages name the path.
-  static Outcome<SuperblockFile> open(io::FileSystem& files, const std::string& directory, SuperblockRead& read);
+  // Opens or creates it. Blocking, as everything here. Errors: kIncompatible (a whole copy of another
+  // version; the message names both), kIo and what else the file system says; messages name the path.
+  static Outcome<SuperblockFile> open(io::FileSystem& files, const std::string& directory,
+                                      SuperblockRead& read);
 
   // Writes and syncs both copies: at open, before a life's first write.
   Result<void> write_both(io::FileSystem& files, Superblock& superblock);
   io::File& file() const { return *file_; }
 
-  // For asynchronous writing of the copy whose turn it is: seals into `page`, returns its offset. turn_taken() when
-  // that copy is durable.
+  // For asynchronous writing of the copy whose turn it is: seals into `page`, returns its offset.
+  // turn_taken() when that copy is durable.
   uint64_t seal_next(Superblock& superblock, std::span<std::byte> page);
   void turn_taken() { copy_ = 1 - copy_; }
 

@@ -11,7 +11,9 @@ namespace terrace::tier::disk {
 DiskVolume::DiskVolume(uint32_t number, VolumeOptions options, VolumeParts parts)
     : number_(number), options_(std::move(options)), parts_(parts), breaker_(options_.breaker) {}
 
-DiskVolume::~DiskVolume() { wait_for_pending(base::kForever); }
+DiskVolume::~DiskVolume() {
+  wait_for_pending(base::kForever);
+}
 
 // --- what still runs ---
 
@@ -101,9 +103,13 @@ void DiskVolume::deliver(Notices notices) {
 
 // --- places ---
 
-bool DiskVolume::usable() const { return opened_ && !closing_ && !breaker_.open(); }
+bool DiskVolume::usable() const {
+  return opened_ && !closing_ && !breaker_.open();
+}
 
-uint64_t DiskVolume::next_generation() { return (uint64_t{superblock_.epoch} << kEpochShift) | ++counter_; }
+uint64_t DiskVolume::next_generation() {
+  return (uint64_t{superblock_.epoch} << kEpochShift) | ++counter_;
+}
 
 PlaceAnswer DiskVolume::place(const record::BlockMeta& meta) {
   const uint64_t bytes = record::record_bytes(meta.payload_bytes);
@@ -119,11 +125,11 @@ PlaceAnswer DiskVolume::place(const record::BlockMeta& meta) {
     const auto slot = table_->slots().allocate(bytes);
     if (!slot) {
       const uint64_t slot_bytes = table_->slots().class_for(bytes);
-      return std::unexpected(PlaceRefused{
-          .why = slot.error().code == Code::kNoRoom ? Refusal::kNoRoom : Refusal::kTooLarge,
-          .bucket = make_bucket(number_, slot_bytes),
-          .segments_help = slot.error().code == Code::kNoRoom && table_->segments_help(),
-          .domain = number_});
+      return std::unexpected(
+          PlaceRefused{.why = slot.error().code == Code::kNoRoom ? Refusal::kNoRoom : Refusal::kTooLarge,
+                       .bucket = make_bucket(number_, slot_bytes),
+                       .segments_help = slot.error().code == Code::kNoRoom && table_->segments_help(),
+                       .domain = number_});
     }
     SegmentRecord& segment = table_->segment(slot->segment);
     if (segment.layout == LayoutState::kNone || segment.slot_bytes != slot->bytes) {
@@ -265,7 +271,8 @@ Usage DiskVolume::usage() const {
   if (!opened_) return usage;
   usage.used_bytes = table_->slots().usage().used_bytes;
   usage.blocks = table_->live_blocks;
-  usage.allocated_bytes = table_->disk_bytes() + kSuperblockFileBytes + kPage + base::round_up(namespaces_end_, kPage);
+  usage.allocated_bytes =
+      table_->disk_bytes() + kSuperblockFileBytes + kPage + base::round_up(namespaces_end_, kPage);
   return usage;
 }
 
@@ -278,7 +285,8 @@ std::string DiskVolume::engine() const {
   const auto info = parts_.scheduler.engine();
   std::string text(info.name);
   const base::Lock lock(mutex_);
-  if (superblock_file_) text += superblock_file_->file().direct() ? ", O_DIRECT" : ", buffered (O_DIRECT refused)";
+  if (superblock_file_)
+    text += superblock_file_->file().direct() ? ", O_DIRECT" : ", buffered (O_DIRECT refused)";
   if (!info.reason.empty()) text += " (" + std::string(info.reason) + ")";
   return text;
 }

@@ -1,9 +1,10 @@
-// One directory of the disk tier: its own superblock, secret, epoch, segments, recovery, group sync and breaker.
+// One directory of the disk tier: its own superblock, secret, epoch, segments, recovery, group sync and
+// breaker.
 //
-// Threads: every call from any thread; completions on the scheduler's threads; files are made, and recovery decodes,
-// in tasks of the executor. One mutex, a leaf but for the executor's timers, never held across IO or a callback.
-// Split by flow: volume_open.cc, volume_write.cc, volume_read.cc, volume_remove.cc, volume_health.cc, group_sync.cc,
-// recovery.cc, volume.cc (the rest).
+// Threads: every call from any thread; completions on the scheduler's threads; files are made, and recovery
+// decodes, in tasks of the executor. One mutex, a leaf but for the executor's timers, never held across IO or
+// a callback. Split by flow: volume_open.cc, volume_write.cc, volume_read.cc, volume_remove.cc,
+// volume_health.cc, group_sync.cc, recovery.cc, volume.cc (the rest).
 #pragma once
 
 #include <array>
@@ -45,8 +46,8 @@ class DiskVolume {
   DiskVolume(const DiskVolume&) = delete;
   DiskVolume& operator=(const DiskVolume&) = delete;
 
-  // Locks, reads or makes the superblock, starts a new epoch, lists the segments. Blocks. kIo: the device fails, and
-  // may be opened later by a probe.
+  // Locks, reads or makes the superblock, starts a new epoch, lists the segments. Blocks. kIo: the device
+  // fails, and may be opened later by a probe.
   Outcome<void> open();
   // Recovery in the background; when the device failed at open, probes that open it later.
   void start(TierListener& listener);
@@ -196,7 +197,8 @@ class DiskVolume {
   void scan_read(std::unique_ptr<Scan> scan);
   void scan_decoded(std::unique_ptr<Scan> scan);
   void adopt(std::unique_ptr<Scan> scan);
-  FoundBlock found_block(uint32_t number, uint32_t index, const SlotEntry& entry) const TERRACE_REQUIRES(mutex_);
+  FoundBlock found_block(uint32_t number, uint32_t index, const SlotEntry& entry) const
+      TERRACE_REQUIRES(mutex_);
   void segment_empty(Scan& scan);
   void segment_unusable(Scan& scan, const char* why);
   void segment_recovered();
@@ -221,12 +223,13 @@ class DiskVolume {
   std::unique_ptr<SegmentTable> table_ TERRACE_GUARDED_BY(mutex_);
   Superblock superblock_ TERRACE_GUARDED_BY(mutex_);
   Id boot_id_ TERRACE_GUARDED_BY(mutex_){};
-  uint64_t counter_ TERRACE_GUARDED_BY(mutex_) = 0;      // of generations
-  uint64_t seq_ TERRACE_GUARDED_BY(mutex_) = 0;          // last given
+  uint64_t counter_ TERRACE_GUARDED_BY(mutex_) = 0;  // of generations
+  uint64_t seq_ TERRACE_GUARDED_BY(mutex_) = 0;      // last given
   std::set<uint64_t> seqs_running_ TERRACE_GUARDED_BY(mutex_);
   // What waits for the end of a slot's write, removal or clearing; each looks again when it runs.
   std::unordered_map<Place, std::vector<base::Task>> waiters_ TERRACE_GUARDED_BY(mutex_);
-  std::vector<Place> stale_ TERRACE_GUARDED_BY(mutex_);   // freed slots whose entries may still name their block
+  std::vector<Place> stale_
+      TERRACE_GUARDED_BY(mutex_);  // freed slots whose entries may still name their block
   std::set<Place> clearings_ TERRACE_GUARDED_BY(mutex_);  // such entries being cleared
   std::unordered_map<ReadTicket, std::unique_ptr<Read>> reads_ TERRACE_GUARDED_BY(mutex_);
   uint64_t next_ticket_ TERRACE_GUARDED_BY(mutex_) = 1;

@@ -30,7 +30,8 @@ void DiskVolume::deadlines_due() {
   deliver(std::move(notices));
 }
 
-void DiskVolume::operation_ended(uint64_t watch, uint32_t segment, const Result<void>& result, Notices& notices) {
+void DiskVolume::operation_ended(uint64_t watch, uint32_t segment, const Result<void>& result,
+                                 Notices& notices) {
   if (watch != 0) {
     const auto found = watches_.find(watch);
     if (found == watches_.end()) {  // late: counted already
@@ -76,8 +77,12 @@ void DiskVolume::probe() {
   }
   const base::TimePoint begun = parts_.clock.now();
   const auto request = [this](io::IoOp op) {
-    io::IoRequest made{.op = op, .io_class = io::IoClass::kLoad, .file = &superblock_file_->file(),
-                       .offset = kProbeOffset, .vec = {}, .done = nullptr};
+    io::IoRequest made{.op = op,
+                       .io_class = io::IoClass::kLoad,
+                       .file = &superblock_file_->file(),
+                       .offset = kProbeOffset,
+                       .vec = {},
+                       .done = nullptr};
     made.vec[0] = {probe_page_.data(), kPage};
     return made;
   };
@@ -124,7 +129,8 @@ void DiskVolume::quarantine(uint32_t number, Notices& notices) {
   segment.lost = true;
   table_->slots().quarantine(number);
   for (uint32_t index = 0; index < segment.slots.size(); ++index) {
-    if (segment.slots[index].state == SlotState::kLive) lose_block(make_place(number_, number, index), notices);
+    if (segment.slots[index].state == SlotState::kLive)
+      lose_block(make_place(number_, number, index), notices);
   }
   notices.state_changed = true;
   // After a restart its blocks must not come back: they may have been removed meanwhile (D1).

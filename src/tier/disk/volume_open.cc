@@ -1,4 +1,5 @@
-// Opening a directory: whose it is, the lock, the superblock, a new epoch, which segments are there (decision 9).
+// Opening a directory: whose it is, the lock, the superblock, a new epoch, which segments are there (decision
+// 9).
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -36,17 +37,22 @@ Outcome<void> DiskVolume::open_store() {
   auto superblock = choose_superblock(*names, read);
   if (!superblock) return std::unexpected(superblock.error());
   if (superblock->epoch >= kEpochMax) {
-    return failure(Code::kLimitExceeded, fmt::format("{} was opened {} times, which is as often as its format allows: "
-                                                     "use another directory", options_.path, superblock->epoch));
+    return failure(Code::kLimitExceeded,
+                   fmt::format("{} was opened {} times, which is as often as its format allows: "
+                               "use another directory",
+                               options_.path, superblock->epoch));
   }
   const uint64_t room = options_.capacity_bytes - kReserveBytes;
-  const auto segments = static_cast<uint32_t>(std::min<uint64_t>(room / superblock->segment_bytes, kSegmentsMax));
+  const auto segments =
+      static_cast<uint32_t>(std::min<uint64_t>(room / superblock->segment_bytes, kSegmentsMax));
   if (segments == 0) {
-    return failure(Code::kInvalidArgument,
-                   fmt::format("disk capacity {} is too small for {}, whose segments have {}: at least {}, or another "
-                               "directory", base::format_size(options_.capacity_bytes), options_.path,
-                               base::format_size(superblock->segment_bytes),
-                               base::format_size(superblock->segment_bytes + kReserveBytes)));
+    return failure(
+        Code::kInvalidArgument,
+        fmt::format("disk capacity {} is too small for {}, whose segments have {}: at least {}, or another "
+                    "directory",
+                    base::format_size(options_.capacity_bytes), options_.path,
+                    base::format_size(superblock->segment_bytes),
+                    base::format_size(superblock->segment_bytes + kReserveBytes)));
   }
   auto table = std::make_unique<SegmentTable>(superblock->segment_bytes, segments);
   std::vector<uint32_t> to_recover;
@@ -61,7 +67,8 @@ Outcome<void> DiskVolume::open_store() {
   const auto error = [this](const Error& e) {
     return failure(e.code, fmt::format("{}: {}", options_.path, to_string(e)), e.sys_errno);
   };
-  if (auto written = superblock_file_->write_both(parts_.files, *superblock); !written) return error(written.error());
+  if (auto written = superblock_file_->write_both(parts_.files, *superblock); !written)
+    return error(written.error());
   if (auto synced = parts_.files.sync_directory(options_.path); !synced) return error(synced.error());
   if (auto opened = open_namespaces(superblock->secret); !opened) return error(opened.error());
   auto probe_page = memory::PageBuffer::make(kPage);
@@ -106,8 +113,10 @@ Outcome<std::vector<std::string>> DiskVolume::list_directory() {
   // A lock alone is what a start leaves that was killed before it wrote anything.
   const bool nothing = names->empty() || (names->size() == 1 && names->front() == kLockName);
   if (!ours && !nothing) {
-    return failure(Code::kForeign, fmt::format("disk path {} holds '{}', and nothing of Terrace's: choose an empty "
-                                               "directory", path, names->front()));
+    return failure(Code::kForeign,
+                   fmt::format("disk path {} holds '{}', and nothing of Terrace's: choose an empty "
+                               "directory",
+                               path, names->front()));
   }
   return std::move(*names);
 }
@@ -120,14 +129,16 @@ Outcome<void> DiskVolume::lock_directory() {
     return {};
   }
   if (lock.error().code != Code::kInUse) {
-    return failure(lock.error().code, fmt::format("{}: {}", path, to_string(lock.error())), lock.error().sys_errno);
+    return failure(lock.error().code, fmt::format("{}: {}", path, to_string(lock.error())),
+                   lock.error().sys_errno);
   }
   const auto pid = parts_.files.lock_owner(path);
   return failure(Code::kInUse, fmt::format("disk path {} is in use by process {}", options_.path,
                                            pid ? std::to_string(*pid) : "unknown"));
 }
 
-Outcome<Superblock> DiskVolume::choose_superblock(const std::vector<std::string>& names, const SuperblockRead& read) {
+Outcome<Superblock> DiskVolume::choose_superblock(const std::vector<std::string>& names,
+                                                  const SuperblockRead& read) {
   if (read.found) return *read.found;
   if (auto rebuilt = rebuild_superblock(names)) return *rebuilt;
   Superblock fresh;
@@ -138,8 +149,8 @@ Outcome<Superblock> DiskVolume::choose_superblock(const std::vector<std::string>
   return fresh;
 }
 
-// Both copies damaged: every segment header repeats what counts. Boot and synced_seq are unknown, so every record is
-// verified whole before it is present.
+// Both copies damaged: every segment header repeats what counts. Boot and synced_seq are unknown, so every
+// record is verified whole before it is present.
 std::optional<Superblock> DiskVolume::rebuild_superblock(const std::vector<std::string>& names) {
   std::optional<Superblock> rebuilt;
   auto page = memory::PageBuffer::make(kPage);
@@ -151,7 +162,8 @@ std::optional<Superblock> DiskVolume::rebuild_superblock(const std::vector<std::
     if (!stat || !file || stat->bytes < kPage || !parts_.files.read(**file, 0, page->bytes())) continue;
     uint32_t version = 0;
     const auto header = open_segment_header(page->bytes(), version);
-    if (!header || header->segment_bytes < kSegmentBytesMin || header->segment_bytes > kSegmentBytesMax) continue;
+    if (!header || header->segment_bytes < kSegmentBytesMin || header->segment_bytes > kSegmentBytesMax)
+      continue;
     if (!rebuilt) {
       rebuilt.emplace();
       rebuilt->store_id = header->store_id;
@@ -159,7 +171,8 @@ std::optional<Superblock> DiskVolume::rebuild_superblock(const std::vector<std::
       rebuilt->segment_bytes = header->segment_bytes;
     }
     if (header->store_id != rebuilt->store_id) continue;
-    const uint64_t epoch = std::max(newest_epoch(**file, *header, stat->bytes), header->generation >> kEpochShift);
+    const uint64_t epoch =
+        std::max(newest_epoch(**file, *header, stat->bytes), header->generation >> kEpochShift);
     rebuilt->epoch = std::max(rebuilt->epoch, static_cast<uint32_t>(std::min<uint64_t>(epoch, kEpochMax)));
   }
   if (rebuilt) rebuilt->epoch = std::min(rebuilt->epoch + kEpochJump, kEpochMax - 1);
@@ -178,9 +191,9 @@ uint64_t DiskVolume::newest_epoch(io::File& table, const SegmentHeader& header, 
     if (!parts_.files.read(table, offset, buffer->bytes().first(length))) break;
     for (uint64_t at = 0; at < length; at += sizeof(SlotEntry)) {
       const uint32_t index = first + static_cast<uint32_t>(at / sizeof(SlotEntry));
-      const auto entry = open_entry(buffer->bytes().subspan(at, sizeof(SlotEntry)),
-                                    entry_seed(header.secret, header.generation, header.segment, index),
-                                    header.slot_bytes);
+      const auto entry =
+          open_entry(buffer->bytes().subspan(at, sizeof(SlotEntry)),
+                     entry_seed(header.secret, header.generation, header.segment, index), header.slot_bytes);
       if (entry) newest = std::max({newest, entry->generation >> kEpochShift, entry->seq >> kEpochShift});
     }
   }
@@ -188,8 +201,8 @@ uint64_t DiskVolume::newest_epoch(io::File& table, const SegmentHeader& header, 
 }
 
 // Segments that have files are the allocator's only when recovery has read them.
-void DiskVolume::list_segments(const std::vector<std::string>& names, const Superblock& superblock, SegmentTable& table,
-                               std::vector<uint32_t>& to_recover) {
+void DiskVolume::list_segments(const std::vector<std::string>& names, const Superblock& superblock,
+                               SegmentTable& table, std::vector<uint32_t>& to_recover) {
   uint64_t surplus = 0;  // bytes of files that no segment's room covers
   for (const std::string& name : names) {
     const auto parsed = parse_segment_name(name);

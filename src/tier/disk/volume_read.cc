@@ -67,8 +67,12 @@ ReadTicket DiskVolume::read(ReadOp op) {
         // The header travels with the first part, the padding with the last.
         const uint64_t from = i == 0 ? 0 : record::kHeaderBytes + i * part;
         const uint64_t to = i + 1 == parts ? whole : record::kHeaderBytes + (i + 1) * part;
-        io::IoRequest request{.op = io::IoOp::kRead, .io_class = read.op.io_class, .file = segment.data.get(),
-                              .offset = start + from, .vec = slice(read.op.record, from, to - from), .done = nullptr};
+        io::IoRequest request{.op = io::IoOp::kRead,
+                              .io_class = read.op.io_class,
+                              .file = segment.data.get(),
+                              .offset = start + from,
+                              .vec = slice(read.op.record, from, to - from),
+                              .done = nullptr};
         request.done = [this, &read, from, bytes = to - from](Result<void> result) {
           range_ended(read, from, bytes, result);
         };
@@ -141,7 +145,9 @@ void DiskVolume::end_read(Read& read) {
   owned->op.sink->done(owned->result);
 }
 
-void DiskVolume::cancel(ReadTicket ticket) { cancel_io(ticket); }
+void DiskVolume::cancel(ReadTicket ticket) {
+  cancel_io(ticket);
+}
 
 // The scheduler calls `done` of what was still queued inside cancel().
 void DiskVolume::cancel_io(ReadTicket ticket) {

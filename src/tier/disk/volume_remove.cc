@@ -1,4 +1,5 @@
-// Taking blocks away: from memory only (evict), or so that they stay gone (remove), or with their bytes (erase).
+// Taking blocks away: from memory only (evict), or so that they stay gone (remove), or with their bytes
+// (erase).
 #include <algorithm>
 
 #include "tier/disk/volume.h"
@@ -50,9 +51,10 @@ void DiskVolume::remove_one(const RemoveOp& op, RemoveKind kind, const std::shar
   }
   clear_entry(std::move(clearing), [this, op, kind, join](Result<void> cleared) {
     if (kind == RemoveKind::kRemove) return end_remove(op.place, cleared, join);
-    zero_slot(op.place, record::record_bytes(op.payload_bytes), [this, op, join, cleared](Result<void> zeroed) {
-      end_remove(op.place, cleared ? zeroed : cleared, join);
-    });
+    zero_slot(op.place, record::record_bytes(op.payload_bytes),
+              [this, op, join, cleared](Result<void> zeroed) {
+                end_remove(op.place, cleared ? zeroed : cleared, join);
+              });
   });
 }
 
@@ -74,8 +76,12 @@ DiskVolume::Clearing DiskVolume::begin_clear(Place place) {
 }
 
 void DiskVolume::clear_entry(Clearing clearing, std::move_only_function<void(Result<void>)> then) {
-  io::IoRequest request{.op = io::IoOp::kWrite, .io_class = io::IoClass::kWrite, .file = clearing.file,
-                        .offset = entry_offset(index_of(clearing.place)), .vec = {}, .done = nullptr};
+  io::IoRequest request{.op = io::IoOp::kWrite,
+                        .io_class = io::IoClass::kWrite,
+                        .file = clearing.file,
+                        .offset = entry_offset(index_of(clearing.place)),
+                        .vec = {},
+                        .done = nullptr};
   request.vec[0] = {zeros_.data(), sizeof(SlotEntry)};
   request.done = [this, clearing = std::move(clearing), then = std::move(then)](Result<void> result) mutable {
     const uint32_t number = segment_of(clearing.place);
@@ -117,8 +123,12 @@ void DiskVolume::zero_slot(Place place, uint64_t bytes, std::move_only_function<
     const uint64_t start = index_of(place) * segment.slot_bytes;
     bytes = std::min(bytes, segment.slot_bytes);
     for (uint64_t at = 0; at < bytes; at += zeros_.size()) {
-      io::IoRequest request{.op = io::IoOp::kWrite, .io_class = io::IoClass::kWrite, .file = segment.data.get(),
-                            .offset = start + at, .vec = {}, .done = nullptr};
+      io::IoRequest request{.op = io::IoOp::kWrite,
+                            .io_class = io::IoClass::kWrite,
+                            .file = segment.data.get(),
+                            .offset = start + at,
+                            .vec = {},
+                            .done = nullptr};
       request.vec[0] = {zeros_.data(), std::min(zeros_.size(), bytes - at)};
       requests.push_back(std::move(request));
     }

@@ -1,4 +1,5 @@
-// Writing a record: [clear the slot's old entry,] the record, the new entry. And making the files of a segment.
+// Writing a record: [clear the slot's old entry,] the record, the new entry. And making the files of a
+// segment.
 #include "base/assert.h"
 #include "tier/disk/volume.h"
 
@@ -81,7 +82,8 @@ Result<void> DiskVolume::lay_out(uint32_t number, uint64_t slot_bytes, uint64_t 
   }
   {
     const base::Lock lock(mutex_);
-    table_->segment(number).disk_bytes = data_size + table_size;  // before the files grow: never counted too low
+    table_->segment(number).disk_bytes =
+        data_size + table_size;  // before the files grow: never counted too low
   }
   auto page = memory::PageBuffer::make(kPage);
   if (!page) return std::unexpected(page.error());
@@ -112,7 +114,8 @@ void DiskVolume::layout_failed(uint32_t number, const Error& error, Notices& not
   last_error_ = to_string(error);
   uint64_t held = 0;
   for (const std::string& name : {data_name(number), table_name(number)}) {
-    if (const auto stat = parts_.files.stat(path_of(name))) held += base::round_up(stat->allocated_bytes, kPage);
+    if (const auto stat = parts_.files.stat(path_of(name)))
+      held += base::round_up(stat->allocated_bytes, kPage);
   }
   segment.disk_bytes = held;
   table_->withhold(number);
@@ -130,7 +133,8 @@ namespace {
 bool whole_and_aligned(const WriteOp& op) {
   uint64_t bytes = 0;
   for (const io::IoVec& piece : op.record) {
-    if (piece.bytes % kPage != 0 || (piece.bytes > 0 && reinterpret_cast<uintptr_t>(piece.data) % kPage != 0)) return false;
+    if (piece.bytes % kPage != 0 || (piece.bytes > 0 && reinterpret_cast<uintptr_t>(piece.data) % kPage != 0))
+      return false;
     bytes += piece.bytes;
   }
   return bytes == record::record_bytes(op.meta.payload_bytes);
@@ -147,7 +151,8 @@ void DiskVolume::write(WriteOp op) {
     SlotRecord* const slot = opened_ ? table_->find(write->op.place) : nullptr;
     if (slot == nullptr || slot->state != SlotState::kPlaced || slot->key != write->op.meta.key ||
         slot->payload_bytes != write->op.meta.payload_bytes) {
-      admitted = fail(opened_ ? Code::kInvalidArgument : Code::kClosed, "the place was not given out for this block");
+      admitted = fail(opened_ ? Code::kInvalidArgument : Code::kClosed,
+                      "the place was not given out for this block");
     } else {
       SegmentRecord& segment = table_->segment(segment_of(write->op.place));
       if (!whole_and_aligned(write->op)) {
@@ -185,7 +190,8 @@ void DiskVolume::begin_write(std::unique_ptr<Write> write) {
     const base::Lock lock(mutex_);
     const EntryState entry = table_->find(place)->entry;
     if (entry == EntryState::kClearing) {
-      waiters_[place].push_back([this, write = std::move(write)]() mutable { begin_write(std::move(write)); });
+      waiters_[place].push_back(
+          [this, write = std::move(write)]() mutable { begin_write(std::move(write)); });
       return;
     }
     if (entry == EntryState::kStale) clearing = begin_clear(place);
@@ -198,8 +204,12 @@ void DiskVolume::begin_write(std::unique_ptr<Write> write) {
 }
 
 void DiskVolume::write_record(std::unique_ptr<Write> write) {
-  io::IoRequest request{.op = io::IoOp::kWrite, .io_class = io::IoClass::kWrite, .file = nullptr, .offset = 0,
-                        .vec = write->op.record, .done = nullptr};
+  io::IoRequest request{.op = io::IoOp::kWrite,
+                        .io_class = io::IoClass::kWrite,
+                        .file = nullptr,
+                        .offset = 0,
+                        .vec = write->op.record,
+                        .done = nullptr};
   {
     const base::Lock lock(mutex_);
     SegmentRecord& segment = table_->segment(segment_of(write->op.place));
@@ -216,8 +226,12 @@ void DiskVolume::record_written(std::unique_ptr<Write> write, Result<void> resul
   if (!result) return end_write(std::move(write), result);
   const Place place = write->op.place;
   const record::BlockMeta& meta = write->op.meta;
-  io::IoRequest request{.op = io::IoOp::kWrite, .io_class = io::IoClass::kWrite, .file = nullptr,
-                        .offset = entry_offset(index_of(place)), .vec = {}, .done = nullptr};
+  io::IoRequest request{.op = io::IoOp::kWrite,
+                        .io_class = io::IoClass::kWrite,
+                        .file = nullptr,
+                        .offset = entry_offset(index_of(place)),
+                        .vec = {},
+                        .done = nullptr};
   {
     const base::Lock lock(mutex_);
     SegmentRecord& segment = table_->segment(segment_of(place));
@@ -225,11 +239,19 @@ void DiskVolume::record_written(std::unique_ptr<Write> write, Result<void> resul
     segment.data_dirty = segments_dirty_ = true;
     write->seq = ++seq_;
     seqs_running_.insert(write->seq);
-    SlotEntry entry{.key = meta.key, .family = meta.family, .parent = meta.parent, .root = meta.root,
-                    .payload_bytes = meta.payload_bytes, .generation = slot.generation, .seq = write->seq,
-                    .rank = write->op.rank, .group = meta.member.group, .shard = meta.member.shard,
+    SlotEntry entry{.key = meta.key,
+                    .family = meta.family,
+                    .parent = meta.parent,
+                    .root = meta.root,
+                    .payload_bytes = meta.payload_bytes,
+                    .generation = slot.generation,
+                    .seq = write->seq,
+                    .rank = write->op.rank,
+                    .group = meta.member.group,
+                    .shard = meta.member.shard,
                     .shards = meta.member.shards};
-    write->entry = seal(entry, entry_seed(superblock_.secret, segment.generation, segment_of(place), index_of(place)));
+    write->entry =
+        seal(entry, entry_seed(superblock_.secret, segment.generation, segment_of(place), index_of(place)));
     slot.entry = EntryState::kLive;
     ++segment.table_ios;
     request.file = segment.table.get();
@@ -258,7 +280,8 @@ void DiskVolume::entry_written(std::unique_ptr<Write> write, Result<void> result
       unsynced_bytes_ += record::record_bytes(write->op.meta.payload_bytes);
       synced_seq_due_ = true;
       KnownNamespace& known = namespaces_[write->op.meta.root];
-      if (known.root != write->op.meta.root) known = {.root = write->op.meta.root, .fields = {}, .known = false};
+      if (known.root != write->op.meta.root)
+        known = {.root = write->op.meta.root, .fields = {}, .known = false};
     } else {
       slot.entry = EntryState::kStale;  // it may have reached the disk
       stale_.push_back(write->op.place);

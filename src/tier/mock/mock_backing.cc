@@ -12,7 +12,8 @@ MockBacking::MockBacking(uint64_t capacity_bytes, uint64_t seed) : capacity_byte
 
 bool MockBacking::reserve(uint64_t bytes) {
   const base::Lock lock(mutex_);
-  if (capacity_bytes_ != 0 && (bytes > capacity_bytes_ || used_bytes_ > capacity_bytes_ - bytes)) return false;
+  if (capacity_bytes_ != 0 && (bytes > capacity_bytes_ || used_bytes_ > capacity_bytes_ - bytes))
+    return false;
   used_bytes_ += bytes;
   return true;
 }

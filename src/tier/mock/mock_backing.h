@@ -1,5 +1,5 @@
-// What mock tiers keep their records in: shared by tier objects of one process (T3). Sharing between two processes
-// comes with the server: it is a second implementation of this class, over a file in shared memory.
+// What mock tiers keep their records in: shared by tier objects of one process (T3). Sharing between two
+// processes comes with the server: it is a second implementation of this class, over a file in shared memory.
 #pragma once
 
 #include <cstdint>

@@ -29,7 +29,9 @@ MockTier::MockTier(MockOptions options, std::shared_ptr<MockBacking> backing, ba
       random_(options_.seed),
       breaker_(options_.breaker) {}
 
-MockTier::~MockTier() { close(base::kForever); }
+MockTier::~MockTier() {
+  close(base::kForever);
+}
 
 void MockTier::set_faults(const MockFaults& faults) {
   const base::Lock lock(mutex_);
@@ -37,7 +39,8 @@ void MockTier::set_faults(const MockFaults& faults) {
 }
 
 Capabilities MockTier::capabilities() const {
-  return {.exact_index = options_.exact_index, .local_memory = options_.local_memory,
+  return {.exact_index = options_.exact_index,
+          .local_memory = options_.local_memory,
           .survives_restart = options_.survives_restart};
 }
 
@@ -47,11 +50,12 @@ uint64_t MockTier::after_transfer(uint64_t bytes, base::Task task) {
   const base::Lock lock(mutex_);
   const uint64_t id = next_id_++;
   const base::TimePoint now = clock_.now();
-  const auto transfer = base::Duration(static_cast<int64_t>(static_cast<double>(bytes) / options_.bytes_per_ns));
+  const auto transfer =
+      base::Duration(static_cast<int64_t>(static_cast<double>(bytes) / options_.bytes_per_ns));
   busy_until_ = std::max(busy_until_, now) + transfer;
-  const auto jitter = options_.jitter.count() > 0
-                          ? base::Duration(static_cast<int64_t>(random_.below(static_cast<uint64_t>(options_.jitter.count()))))
-                          : base::Duration();
+  const auto jitter = options_.jitter.count() > 0 ? base::Duration(static_cast<int64_t>(random_.below(
+                                                        static_cast<uint64_t>(options_.jitter.count()))))
+                                                  : base::Duration();
   const base::TimePoint when = busy_until_ + options_.latency + jitter + faults_.delay;
   const base::TimerId timer = executor_.post_at(when, [this, id, task = std::move(task)]() mutable {
     task();
@@ -66,7 +70,9 @@ uint64_t MockTier::after_transfer(uint64_t bytes, base::Task task) {
   return id;
 }
 
-bool MockTier::draw(double chance) { return faults_.down || (chance > 0 && random_.unit() < chance); }
+bool MockTier::draw(double chance) {
+  return faults_.down || (chance > 0 && random_.unit() < chance);
+}
 
 void MockTier::count(bool ok, base::TimePoint deadline) {
   bool changed = false;
@@ -137,7 +143,9 @@ PlaceAnswer MockTier::place(const record::BlockMeta& meta) {
   return Placement{.place = 0, .binding = meta.key.bytes};
 }
 
-void MockTier::withdraw(Place, uint64_t payload_bytes) { backing_->give_back(record::record_bytes(payload_bytes)); }
+void MockTier::withdraw(Place, uint64_t payload_bytes) {
+  backing_->give_back(record::record_bytes(payload_bytes));
+}
 
 void MockTier::write(std::span<WriteOp> batch) {
   for (WriteOp& op : batch) {
@@ -308,8 +316,10 @@ std::vector<KnownNamespace> MockTier::namespaces() const {
 
 Status MockTier::status() const {
   Status status;
-  status.usage = {.used_bytes = backing_->used_bytes(), .allocated_bytes = backing_->used_bytes(),
-                  .capacity_bytes = backing_->capacity_bytes(), .blocks = backing_->blocks()};
+  status.usage = {.used_bytes = backing_->used_bytes(),
+                  .allocated_bytes = backing_->used_bytes(),
+                  .capacity_bytes = backing_->capacity_bytes(),
+                  .blocks = backing_->blocks()};
   status.engine = "mock";
   const base::Lock lock(mutex_);
   status.state = closed_ ? State::kClosed : breaker_.open() ? State::kUnavailable : State::kReady;

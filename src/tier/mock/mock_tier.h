@@ -1,6 +1,6 @@
-// A tier of any speed, size and reliability, in memory, on the injected clock (T3). Key-addressed: place 0, binding =
-// key. As strict as the real ones about buffers, and asynchronous as they are: nothing ends inside the call but what
-// is refused.
+// A tier of any speed, size and reliability, in memory, on the injected clock (T3). Key-addressed: place 0,
+// binding = key. As strict as the real ones about buffers, and asynchronous as they are: nothing ends inside
+// the call but what is refused.
 #pragma once
 
 #include <map>
@@ -20,27 +20,28 @@ namespace terrace::tier::mock {
 struct MockFaults {
   double read_error = 0;
   double write_error = 0;
-  double flip_bit = 0;    // one bit of what is read, reported as success
+  double flip_bit = 0;     // one bit of what is read, reported as success
   base::Duration delay{};  // further latency
-  bool down = false;      // every operation fails, probes too
+  bool down = false;       // every operation fails, probes too
 };
 
 struct MockOptions {
   std::string name = "mock";
   base::Duration latency = std::chrono::microseconds(100);
-  base::Duration jitter{};           // up to so much more, drawn
-  double bytes_per_ns = 1.0;         // of the one channel all transfers share
+  base::Duration jitter{};    // up to so much more, drawn
+  double bytes_per_ns = 1.0;  // of the one channel all transfers share
   uint64_t seed = 1;
-  bool exact_index = true;           // false: shared with others, asked through exists()
+  bool exact_index = true;  // false: shared with others, asked through exists()
   bool local_memory = false;
-  bool survives_restart = true;      // start() announces what the backing holds, with an exact index
+  bool survives_restart = true;  // start() announces what the backing holds, with an exact index
   BreakerOptions breaker{};
 };
 
 class MockTier final : public Tier {
  public:
   // Clock and executor outlive the tier.
-  MockTier(MockOptions options, std::shared_ptr<MockBacking> backing, base::Clock& clock, base::Executor& executor);
+  MockTier(MockOptions options, std::shared_ptr<MockBacking> backing, base::Clock& clock,
+           base::Executor& executor);
   ~MockTier() override;
 
   void set_faults(const MockFaults& faults) TERRACE_EXCLUDES(mutex_);
@@ -67,7 +68,8 @@ class MockTier final : public Tier {
   uint64_t close(base::TimePoint deadline) override TERRACE_EXCLUDES(mutex_);
 
  private:
-  // Runs `task` when a transfer of `bytes` would have ended. Its id serves to cancel; 0 when the executor stops.
+  // Runs `task` when a transfer of `bytes` would have ended. Its id serves to cancel; 0 when the executor
+  // stops.
   uint64_t after_transfer(uint64_t bytes, base::Task task) TERRACE_EXCLUDES(mutex_);
   bool draw(double chance) TERRACE_REQUIRES(mutex_);
   void count(bool ok, base::TimePoint deadline) TERRACE_EXCLUDES(mutex_);

@@ -44,7 +44,8 @@ class MockTierTest : public ::testing::Test {
     return std::make_unique<MockTier>(options, backing, executor, executor);
   }
   Result<void> store(MockTier& tier, uint8_t id, uint64_t bytes = 5000, uint64_t shift = 0) {
-    const record::BlockMeta meta{.key = key_of(id), .family = {}, .parent = {}, .root = {}, .member = {}, .payload_bytes = bytes};
+    const record::BlockMeta meta{
+        .key = key_of(id), .family = {}, .parent = {}, .root = {}, .member = {}, .payload_bytes = bytes};
     const auto answer = tier.place(meta);
     if (!answer) return fail(Code::kNoRoom, "refused");
     EXPECT_EQ(answer->place, 0u);
@@ -52,14 +53,19 @@ class MockTierTest : public ::testing::Test {
     auto buffer = memory::PageBuffer::make(record::record_bytes(bytes) + base::kPage);
     std::memset(buffer->data(), id, buffer->size());
     std::optional<Result<void>> result;
-    WriteOp op{.meta = meta, .place = 0, .rank = id, .record = {}, .deadline = base::after(executor.now(), std::chrono::seconds(1)),
+    WriteOp op{.meta = meta,
+               .place = 0,
+               .rank = id,
+               .record = {},
+               .deadline = base::after(executor.now(), std::chrono::seconds(1)),
                .done = [&](Result<void> r) { result = r; }};
     op.record[0] = {buffer->data() + shift, record::record_bytes(bytes)};
     tier.write(std::span(&op, 1));
     executor.run_for(std::chrono::seconds(3));
     return result.value_or(fail(Code::kInternal, "never ended"));
   }
-  std::shared_ptr<Sink> begin_read(MockTier& tier, uint8_t id, ReadTicket* ticket = nullptr, uint64_t bytes = 5000) {
+  std::shared_ptr<Sink> begin_read(MockTier& tier, uint8_t id, ReadTicket* ticket = nullptr,
+                                   uint64_t bytes = 5000) {
     auto sink = std::make_shared<Sink>();
     ReadOp op;
     op.key = key_of(id);
@@ -113,8 +119,15 @@ TEST_F(MockTierTest, capacity_counts_whole_records_and_reservations) {
   const RemoveOp op{key_of(2), 0, 5000};
   tier->remove(std::span(&op, 1), RemoveKind::kEvict, [](Result<void>) {});
   EXPECT_TRUE(store(*tier, 6));
-  EXPECT_EQ(tier->place({.key = key_of(9), .family = {}, .parent = {}, .root = {}, .member = {}, .payload_bytes = base::kMiB})
-                .error().why, Refusal::kTooLarge);
+  EXPECT_EQ(tier->place({.key = key_of(9),
+                         .family = {},
+                         .parent = {},
+                         .root = {},
+                         .member = {},
+                         .payload_bytes = base::kMiB})
+                .error()
+                .why,
+            Refusal::kTooLarge);
 }
 
 TEST_F(MockTierTest, misaligned_buffers_fail_as_on_real_tiers_T3) {
