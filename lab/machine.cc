@@ -1,0 +1,96 @@
+#include "lab/machine.h"
+
+#include <vector>
+
+#include "io/fault_engine.h"
+#include "io/fault_file_system.h"
+#include "io/scheduler.h"
+#include "io/sim/sim_engine.h"
+#include "io/sim/sim_file_system.h"
+#include "memory/arena.h"
+#include "store/storage_manager.h"
+#include "tier/disk/disk_tier.h"
+
+namespace terrace::lab {
+
+// What one life of the store runs on; goes when its last user does.
+struct Machine::Process {
+  Process(Machine& machine, uint64_t seed) : files(machine.disk_), faulty_files(files, machine.faults_) {
+    for (size_t path = 0; path < machine.options_.disk.paths.size(); path++) {
+      io::SimEngineOptions how;
+      how.seed = seed + path;
+      how.latency = machine.options_.latency;
+      how.read_bytes_per_ns = how.write_bytes_per_ns = machine.options_.bytes_per_ns;
+      engines.push_back(std::make_unique<io::FaultEngine>(
+          std::make_unique<io::SimEngine>(machine.disk_, machine.executor_, machine.executor_, how), machine.faults_,
+          machine.executor_, machine.executor_));
+      schedulers.push_back(std::make_unique<io::IoScheduler>(*engines.back(), io::SchedulerOptions{}));
+    }
+  }
+
+  io::SimFileSystem files;
+  io::FaultFileSystem faulty_files;
+  std::vector<std::unique_ptr<io::FaultEngine>> engines;
+  std::vector<std::unique_ptr<io::IoScheduler>> schedulers;
+};
+
+namespace {
+
+constexpr base::Duration kAfterlife = std::chrono::seconds(30);  // longer than any stall
+
+MachineOptions completed(MachineOptions options) {
+  options.sim_disk.seed = options.seed;
+  TierOptions disk;
+  disk.name = "disk";
+  disk.disk.paths = options.disk.paths;
+  disk.disk.capacity = options.disk.capacity_bytes;
+  options.store.tiers = {disk};
+  return options;
+}
+
+}  // namespace
+
+Machine::Machine(const MachineOptions& options)
+    : options_(completed(options)),
+      executor_(options.seed),
+      disk_(options_.sim_disk),
+      faults_(options.seed ^ 0xFA017) {}
+
+Machine::~Machine() {
+  if (store_ != nullptr) bury();
+}
+
+Outcome<void> Machine::start() {
+  const uint64_t seed = options_.seed * 1'000 + ++lives_;
+  auto process = std::make_shared<Process>(*this, seed);
+  tier::disk::DiskParts disk_parts{executor_, executor_, process->faulty_files, {}};
+  for (const auto& scheduler : process->schedulers) disk_parts.schedulers.push_back(*scheduler);
+  auto tier = tier::disk::DiskTier::open(options_.disk, disk_parts);
+  if (!tier) return std::unexpected(tier.error());
+  store::StoreParts parts;
+  parts.keep_alive = process;
+  parts.clock = &executor_;
+  parts.executor = &executor_;
+  parts.tiers.push_back(std::move(*tier));
+  parts.segments = memory::heap_segments();
+  auto manager = store::StorageManager::create(options_.store, std::move(parts));
+  if (!manager) return std::unexpected(manager.error());
+  manager_ = *manager;
+  store_ = std::make_unique<Store>(std::move(*manager));
+  return {};
+}
+
+uint64_t Machine::stop(Timeout drain) {
+  const auto abandoned = store_->close(drain);
+  store_.reset();
+  return abandoned.value_or(UINT64_MAX);
+}
+
+// The real one runs no destructor. Here its requests have to end, as kClosed, before its memory can go.
+void Machine::bury() {
+  store_->close(Timeout(0)).value_or(0);
+  executor_.run_for(kAfterlife);
+  store_.reset();
+}
+
+}  // namespace terrace::lab

@@ -1,0 +1,70 @@
+// A simulated machine: virtual time, a disk that outlives the store on it, and a plan of what goes wrong. The whole
+// store runs on it: terrace::Store over StorageManager, the disk tier, schedulers, the simulated engine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <terrace/store.h>
+
+#include "base/virtual_executor.h"
+#include "io/fault_plan.h"
+#include "io/sim/sim_disk.h"
+#include "tier/disk/options.h"
+
+namespace terrace::store {
+class StorageManager;
+}
+
+namespace terrace::lab {
+
+struct MachineOptions {
+  uint64_t seed = 1;
+  StoreOptions store;              // its tiers are the machine's to fill in
+  tier::disk::DiskOptions disk;    // paths and capacity among them
+  bool mock_tier = false;          // a second tier behind the disk, which restarts empty
+  io::SimDiskOptions sim_disk;
+  base::Duration latency = std::chrono::microseconds(80);
+  double bytes_per_ns = 2.0;
+};
+
+class Machine {
+ public:
+  explicit Machine(const MachineOptions& options);
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  // Starts a store on what the disk holds. Errors: as Store::open.
+  Outcome<void> start();
+  Store& store() { return *store_; }
+  bool running() const { return store_ != nullptr; }
+  // Ends the store in order. Handles into it must be gone. Returns what close() abandoned, UINT64_MAX for an error.
+  uint64_t stop(Timeout drain);
+  // kill -9, or a power cut drawn from `random`. The store still exists afterwards, dead: drop every handle, bury().
+  void kill() { disk_.kill(); }
+  void cut_power(base::Random& random) { disk_.crash(random); }
+  void bury();
+  // After stop() or bury(): the store's memory has been given back, once everything that was posted has run.
+  bool store_is_gone() const { return manager_.expired(); }
+
+  base::VirtualExecutor& time() { return executor_; }
+  io::SimDisk& disk() { return disk_; }
+  io::FaultPlan& faults() { return faults_; }
+  const MachineOptions& options() const { return options_; }
+  uint16_t tiers() const { return options_.mock_tier ? 2 : 1; }
+
+ private:
+  struct Process;
+
+  const MachineOptions options_;
+  base::VirtualExecutor executor_;
+  io::SimDisk disk_;
+  io::FaultPlan faults_;
+  uint64_t lives_ = 0;
+  std::unique_ptr<Store> store_;
+  std::weak_ptr<store::StorageManager> manager_;
+};
+
+}  // namespace terrace::lab

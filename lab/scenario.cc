@@ -1,0 +1,130 @@
+#include "lab/scenario.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+
+namespace terrace::lab {
+namespace {
+
+using io::FaultKind;
+
+uint64_t between(base::Random& random, uint64_t least, uint64_t most) { return least + random.below(most - least + 1); }
+
+uint64_t log_between(base::Random& random, uint64_t least, uint64_t most) {
+  const double low = std::log2(static_cast<double>(least)), high = std::log2(static_cast<double>(most));
+  return static_cast<uint64_t>(std::exp2(low + random.unit() * (high - low)));
+}
+
+CatalogOptions draw_catalog(uint64_t seed, base::Random& random) {
+  CatalogOptions catalog;
+  catalog.seed = seed;
+  catalog.namespaces = static_cast<uint32_t>(between(random, 1, 4));
+  catalog.chains = catalog.namespaces * static_cast<uint32_t>(between(random, 2, 16));
+  catalog.chain_blocks_max = static_cast<uint32_t>(between(random, 1, 12));
+  catalog.mix = static_cast<SizeMix>(random.below(kSizeMixes));
+  catalog.bytes_max = log_between(random, 2 * base::kKiB, 96 * base::kKiB);
+  if (random.one_in(16)) {  // blocks of several parts
+    catalog.bytes_max = 1800 * base::kKiB;
+    catalog.chains = catalog.namespaces * 2;
+    catalog.chain_blocks_max = 5;
+  }
+  return catalog;
+}
+
+void draw_faults(Scenario& scenario, base::Random& random) {
+  const auto maybe = [&](FaultKind kind, double most) {
+    if (random.one_in(3)) scenario.faults.chance[kind] = most / static_cast<double>(log_between(random, 1, 32));
+  };
+  if (scenario.errors) {
+    for (const FaultKind kind : {FaultKind::kReadError, FaultKind::kWriteError, FaultKind::kSyncError,
+                                 FaultKind::kOpenError, FaultKind::kAllocateError, FaultKind::kAllocateNoSpace,
+                                 FaultKind::kRemoveError, FaultKind::kListError, FaultKind::kLockError}) {
+      maybe(kind, 1.0 / 16);
+    }
+    maybe(FaultKind::kBadSector, 1.0 / 256);
+    maybe(FaultKind::kDelay, 1.0 / 8);
+    scenario.faults.delay_min = std::chrono::milliseconds(1);
+    scenario.faults.delay_max = std::chrono::milliseconds(log_between(random, 2, 8000));
+  }
+  if (scenario.lies) {
+    for (const FaultKind kind : {FaultKind::kReadFlip, FaultKind::kMisdirectedRead, FaultKind::kTornWrite,
+                                 FaultKind::kLostWrite, FaultKind::kMisdirectedWrite}) {
+      maybe(kind, 1.0 / 16);
+    }
+  }
+}
+
+void draw_machine(Scenario& scenario, base::Random& random) {
+  MachineOptions& machine = scenario.machine;
+  const uint64_t segment_sizes[] = {256 * base::kKiB, base::kMiB, 4 * base::kMiB};
+  machine.disk.segment_bytes = segment_sizes[random.below(3)];
+  const auto paths = random.one_in(3) ? between(random, 2, 3) : 1;
+  for (uint64_t path = 0; path < paths; path++) machine.disk.paths.push_back(fmt::format("/store{}", path));
+  const Catalog catalog(scenario.catalog);
+  const uint64_t records = catalog.bytes() + catalog.size() * 2 * base::kPage;
+  // Roomy: every size class may waste a segment, and then some. Tight: about half of the catalog fits.
+  const uint64_t roomy = 3 * records + 64 * machine.disk.segment_bytes;
+  const uint64_t tight = records / 2 + 3 * machine.disk.segment_bytes;
+  machine.disk.capacity_bytes = paths * (scenario.roomy ? roomy : tight);
+  machine.disk.sync_interval = random.one_in(3) ? std::chrono::milliseconds(50) : std::chrono::milliseconds(1000);
+  machine.disk.sync_bytes = log_between(random, 256 * base::kKiB, 256 * base::kMiB);
+  machine.latency = std::chrono::microseconds(log_between(random, 5, 2000));
+  machine.bytes_per_ns = random.one_in(4) ? 0.1 : 2.0;
+
+  StoreOptions& store = machine.store;
+  store.l1.budget = 2 * base::kMiB * between(random, 2, 6);
+  if (scenario.catalog.bytes_max > base::kMiB) store.l1.budget = std::max(store.l1.budget, 8 * base::kMiB);
+  store.l1.verify = static_cast<VerifyL1>(random.below(3));
+  if (random.one_in(8)) store.l1.high_watermark = 0.6, store.l1.low_watermark = 0.4;
+  if (random.one_in(8)) store.write_back = WriteBack::kNever;
+  if (random.one_in(4)) store.region_loads = RegionLoads::kBounced;
+  if (random.one_in(4)) store.store_bytes_in_flight = log_between(random, 64 * base::kKiB, base::kMiB);
+  if (random.one_in(4)) store.prefetch_bytes_in_flight = log_between(random, 64 * base::kKiB, base::kMiB);
+  store.prefetch_hold = std::chrono::milliseconds(log_between(random, 1, 4000));
+  store.history = static_cast<uint32_t>(random.one_in(4) ? 16 : 65536);
+}
+
+}  // namespace
+
+Scenario draw_scenario(uint64_t seed) {
+  base::Random random(seed ^ 0x5CE4A210);
+  Scenario scenario;
+  scenario.roomy = !random.one_in(3);
+  const uint64_t weather = random.below(10);  // four fair, three with errors, two that lie, one with everything
+  scenario.errors = weather == 4 || weather == 5 || weather == 6 || weather == 9;
+  scenario.lies = weather >= 7;
+  scenario.full_device = weather == 6;
+  scenario.lives = static_cast<uint32_t>(between(random, 1, 5));
+  scenario.pace_us = static_cast<uint32_t>(log_between(random, 1, 2000));
+  scenario.catalog = draw_catalog(seed, random);
+  scenario.machine.seed = seed;
+  draw_machine(scenario, random);
+  draw_faults(scenario, random);
+  return scenario;
+}
+
+std::string describe(const Scenario& scenario) {
+  const Catalog catalog(scenario.catalog);
+  const MachineOptions& machine = scenario.machine;
+  std::string text = fmt::format(
+      "{} blocks in {} chains, sizes {} up to {}, {} in all; L1 {}; disk {} in {} paths, segments of {}, {}; {} lives",
+      catalog.size(), catalog.chains(), to_string(scenario.catalog.mix), scenario.catalog.bytes_max,
+      base::format_size(catalog.bytes()), base::format_size(machine.store.l1.budget),
+      base::format_size(machine.disk.capacity_bytes), machine.disk.paths.size(),
+      base::format_size(machine.disk.segment_bytes), scenario.roomy ? "roomy" : "tight", scenario.lives);
+  if (scenario.full_device) text += "; the device fills up";
+  for (size_t i = 0; i < io::kFaultKinds; i++) {
+    const auto kind = static_cast<FaultKind>(i);
+    if (scenario.faults.chance[kind] > 0) {
+      text += fmt::format("; {} {:.4f}", io::to_string(kind), scenario.faults.chance[kind]);
+    }
+  }
+  return text;
+}
+
+}  // namespace terrace::lab
