@@ -39,6 +39,7 @@ struct ClientOptions {
   uint64_t seed = 1;
   bool alone = true;          // no other client: what is committed is in L1 a moment later
   bool reliable = true;       // no faults: whatever is pinned is delivered
+  bool pristine = true;       // nothing was killed: no slot was left half overwritten under an old entry
   bool complete = true;       // nothing leaves the durable tier: what ended there is found
   bool instant = false;       // virtual time: what must not wait takes no time at all (P6)
   base::Duration slack{0};    // how much later than its deadline an operation may answer

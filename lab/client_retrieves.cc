@@ -360,10 +360,10 @@ void Client::check_reasons(const Asked& asked, size_t delivered, std::span<const
   if (expected_.of(block).begun == 0 && story) {
     fail(fmt::format("{}: {} was never stored, its reason is {}", what, name(block), to_string(reasons[0])));
   }
-  const bool fault = reasons[0] == MissReason::kDamaged || reasons[0] == MissReason::kDeviceError ||
-                     reasons[0] == MissReason::kTierUnavailable;
-  if (fault) findings_.count("fault_misses");
-  if (fault && options_.reliable) {
+  const bool device = reasons[0] == MissReason::kDeviceError || reasons[0] == MissReason::kTierUnavailable;
+  const bool damaged = reasons[0] == MissReason::kDamaged;
+  if (device || damaged) findings_.count("fault_misses");
+  if ((device && options_.reliable) || (damaged && options_.pristine)) {
     fail(fmt::format("{}: {} missed as {} on a healthy device", what, name(block), to_string(reasons[0])));
   }
 }

@@ -182,7 +182,7 @@ void Client::clear(const Operation& operation) {
 // D1: once acknowledged no lookup sees them.
 void Client::end_removal(std::span<const uint32_t> blocks, const Result<uint64_t>& answer, std::string_view what) {
   observe(answer.value_or(UINT64_MAX));
-  say(fmt::format("{} {} keys: {}", what, blocks.size(), answer ? fmt::format("{} were there", *answer)
+  say(fmt::format("{} {} keys from {}: {}", what, blocks.size(), name(blocks[0]), answer ? fmt::format("{} were there", *answer)
                                                                 : to_string(answer.error())));
   if (!answer) {
     findings_.count("removals_failed");
@@ -195,7 +195,7 @@ void Client::end_removal(std::span<const uint32_t> blocks, const Result<uint64_t
     expected_.end_remove(block);
     if (hooks_.removed) hooks_.removed(block, before);
     const auto found = store_.lookup(std::span(&catalog_[block].key, 1));
-    if (found && found->found != 0) fail(fmt::format("{}: found after {}", name(block), what));
+    if (found && found->found != 0) fail(fmt::format("{}: found after {}, tiers {:#x}", name(block), what, found->where[0]));
   }
 }
 

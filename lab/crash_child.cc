@@ -73,7 +73,7 @@ void work(Store& store, const Scene& scene, ExpectedState& expected, const Child
   const base::SteadyClock clock;
   Findings findings;
   Client client(store, scene.catalog, expected, clock, findings,
-                {.number = number, .alone = false, .reliable = true, .complete = true, .verbose = child.verbose,
+                {.number = number, .alone = false, .reliable = true, .pristine = false, .complete = true, .verbose = child.verbose,
                  .context = fmt::format("seed {} cycle {} client {} ", child.seed, child.cycle, number)});
   Workload workload(scene.catalog, {.seed = child.seed * 1'000'003 + child.cycle * 16 + number,
                                     .owner = number,
@@ -131,7 +131,7 @@ int run_checker(const Scene& scene, ExpectedState& expected, const ChildOptions&
     findings.fail(fmt::format("seed {} cycle {}: cannot open after a kill: {}", child.seed, child.cycle,
                               store.error().message));
   } else {
-    const ClientOptions how{.alone = true, .reliable = true, .complete = true, .verbose = child.verbose,
+    const ClientOptions how{.alone = true, .reliable = true, .pristine = false, .complete = true, .verbose = child.verbose,
                             .context = fmt::format("seed {} cycle {} after the kill, ", child.seed, child.cycle)};
     const bool recovered = (*store)->wait_recovered(kRecoveryTimeout);
     const uint64_t recovery_ms = elapsed_ms();

@@ -38,27 +38,36 @@ class PowerLedger {
   void removed(uint32_t key, Writer before) {
     Entry& entry = keys_[key];
     entry.owed = false;
-    if (!entry.removal_pending) entry.removed_before = before;
+    if (!entry.removal_pending || entry.removed_since <= synced_) entry.removed_before = before;
     entry.removal_pending = true;
     entry.removed_since = clock_.now();
   }
-  void synced() {
-    synced_ = clock_.now();
-  }
-  // The power goes. Group syncs count only where nothing disturbed them.
-  void forgive(ExpectedState& expected, base::Duration sync_interval, bool group_syncs_count) {
+  void synced() { synced_ = clock_.now(); }
+  // The process ends; what was synced by then is safe for good. Group syncs count only where nothing disturbed them.
+  void end_life(base::Duration sync_interval, bool group_syncs_count) {
     const base::TimePoint group = clock_.now() - 2 * sync_interval - std::chrono::seconds(1);
     const base::TimePoint safe = group_syncs_count ? std::max(synced_, group) : synced_;
+    for (Entry& entry : keys_) {
+      if (entry.owed_since <= safe) entry.owed_since = {};
+      if (entry.removed_since <= safe) entry.removal_pending = false;
+    }
+  }
+  // Another begins: its group syncs start over.
+  void begin_life() {
+    for (Entry& entry : keys_) {
+      if (entry.owed_since != base::TimePoint{}) entry.owed_since = clock_.now();
+      entry.removed_since = clock_.now();
+    }
+  }
+  // The power goes with the process.
+  void forgive(ExpectedState& expected) {
     for (uint32_t key = 0; key < keys_.size(); key++) {
       Entry& entry = keys_[key];
-      const bool lost = !entry.owed || entry.owed_since > safe;
-      const bool back = entry.removal_pending && entry.removed_since > safe;
-      if (lost) expected.forgive(key, UINT32_MAX);
-      if (back) expected.forgive(key, entry.removed_before);
+      if (!entry.owed || entry.owed_since != base::TimePoint{}) expected.forgive(key, UINT32_MAX);
+      if (entry.removal_pending) expected.forgive(key, entry.removed_before);
       entry = {};
     }
   }
-  void forget() { std::ranges::fill(keys_, Entry{}); }
 
  private:
   struct Entry {
@@ -125,6 +134,7 @@ class Simulation {
       return false;
     }
     findings_.count("lives");
+    ledger_.begin_life();
     for (uint32_t space = 0; space < catalog_.spaces(); space++) {
       const auto root = machine_.store().open_namespace(catalog_.space(space));
       if (!root || *root != catalog_.root(space)) fail("open_namespace: another root");
@@ -132,10 +142,11 @@ class Simulation {
     make_client();
     // Lookups are answered while recovery runs; nothing is owed yet.
     client_->set_complete(false);
-    if (random_.one_in(2)) work(random_.below(100), true);
+    const bool untouched = random_.one_in(2);
+    if (!untouched) work(random_.below(100), true);
     if (!machine_.store().wait_recovered(kRecoveryTimeout)) fail("recovery did not end");
     client_->set_complete(complete_);
-    check_all();
+    check_all(complete_ && untouched);
     set_weather(!scenario_.reliable());
     return true;
   }
@@ -145,6 +156,7 @@ class Simulation {
     how.tiers = machine_.tiers();
     how.seed = seed_;
     how.reliable = scenario_.reliable();
+    how.pristine = scenario_.reliable() && findings_.counted("kills") + findings_.counted("power_cuts") == 0;
     how.complete = complete_;
     how.instant = true;
     how.slack = std::chrono::microseconds(1);
@@ -159,13 +171,15 @@ class Simulation {
     client_ = std::make_unique<Client>(machine_.store(), catalog_, expected_, machine_.time(), findings_, how, hooks);
   }
 
-  // After a restart: each block alone. What is found stays, what is gone stays gone, unless devices err or evict.
-  void check_all() {
+  // After a restart: each block alone. With `settle` what is found now stays, and what is gone stays gone: devices do
+  // not err nor evict, and no writer of this life stands beside an older one that recovery found.
+  void check_all(bool settle) {
     for (uint32_t block = 0; block < catalog_.size(); block++) {
       const bool owed = complete_ && expected_.of(block).must_be_found();
       const auto found = client_->check_block(block, kReadTimeout);
       if (owed) findings_.count("owed");
-      if (complete_ && found) expected_.settle(block, *found);
+      if (settle && found) expected_.settle(block, *found);
+      if (settle && found && *found != 0) ledger_.durable(block);
     }
     client_->poll();
   }
@@ -263,7 +277,6 @@ class Simulation {
       findings_.count("leaks");
       fail("the store is still referenced after its end");
     }
-    if (!complete_) ledger_.forget();
     // A lying device may have kept a removed block's entry: content is all that can be asked of it.
     if (scenario_.lies) {
       for (uint32_t block = 0; block < catalog_.size(); block++) expected_.forgive(block, 0);
@@ -279,6 +292,8 @@ class Simulation {
     client_.reset();
     const uint64_t abandoned = machine_.stop(kDrainTimeout);
     if (abandoned != 0) fail(fmt::format("close abandoned {}", abandoned));
+    ledger_.synced();
+    ledger_.end_life(scenario_.machine.disk.sync_interval, true);
     say("closed");
   }
 
@@ -311,6 +326,7 @@ class Simulation {
     findings_.count("kills");
     say("kill -9");
     client_->poll();
+    ledger_.end_life(scenario_.machine.disk.sync_interval, scenario_.reliable());
     machine_.kill();
     bury();
   }
@@ -319,8 +335,9 @@ class Simulation {
     findings_.count("power_cuts");
     say("power cut");
     client_->poll();
+    ledger_.end_life(scenario_.machine.disk.sync_interval, scenario_.reliable());
     machine_.cut_power(random_);
-    ledger_.forgive(expected_, scenario_.machine.disk.sync_interval, scenario_.reliable());
+    ledger_.forgive(expected_);
     bury();
   }
 

@@ -70,8 +70,7 @@ void measure(std::span<PutItem> items) {
   }
 }
 
-// What a person watches while files are put: the bar, a line for each block with --verbose, and every
-// failure.
+// What a person watches while files are put: the bar, and with --verbose a line for each block.
 class Watch {
  public:
   Watch(std::span<const PutItem> items, bool verbose, const base::Clock& clock) : verbose_(verbose) {

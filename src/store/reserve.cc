@@ -1,5 +1,5 @@
 // Reserve, fill, commit (S1, S2), and put from caller memory (S7).
-#include <boost/unordered/unordered_flat_set.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/assert.h"
 #include "base/copy.h"
@@ -38,18 +38,18 @@ Result<std::vector<ReserveAnswer>> StorageManager::reserve(const ReserveRequest&
 
 std::vector<ReserveAnswer> StorageManager::reserve_locked(const ReserveRequest& request) {
   std::vector<ReserveAnswer> answers(request.blocks.size());
-  boost::unordered_flat_set<Key, KeyHash> given;  // keys of this batch that got a buffer (K4)
+  boost::unordered_flat_map<Key, ReserveOutcome, KeyHash> given;  // a key named twice is one key (K4)
   for (size_t i = 0; i < request.blocks.size(); ++i) {
     const Key& key = request.blocks[i].key;
-    if (given.contains(key)) {
-      answers[i].outcome = ReserveOutcome::kInFlight;
+    if (const auto same = given.find(key); same != given.end()) {
+      answers[i].outcome = same->second;
       continue;
     }
     Buffer* buffer = nullptr;
     answers[i].outcome = reserve_one(request, i, buffer);
     if (answers[i].outcome == ReserveOutcome::kNoRoom) break;  // the rest too: what is stored is a prefix
+    given.emplace(key, buffer == nullptr ? ReserveOutcome::kPresent : ReserveOutcome::kInFlight);
     if (buffer == nullptr) continue;
-    given.insert(key);
     Reservation& reservation = answers[i].reservation;
     reservation.manager_ = shared_from_this();
     reservation.buffer_ = buffer;

@@ -225,8 +225,9 @@ void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
   writes_.erase(it);
   state.residency->drop_segment(flow->where.segment);
   if (result && state.residency->find(flow->block) != kNoResidence) {
-    // Recovery found an older record of it meanwhile; that one counts.
-    state.tier->withdraw(flow->where.place, payload);
+    // Recovery found an older record of it meanwhile; that one counts, and ours must not outlive its removal.
+    const tier::RemoveOp op{key, flow->where.place, payload};
+    state.tier->remove(std::span(&op, 1), tier::RemoveKind::kEvict, [](Result<void>) {});
   } else if (result) {
     ++state.counts.writes;
     state.counts.write_bytes += payload;

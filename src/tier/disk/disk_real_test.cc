@@ -192,7 +192,7 @@ TEST(DiskReal, many_threads_at_once) {
       base::Random random(thread);
       for (uint64_t i = 0; i < 60; ++i) {
         const uint64_t id = thread * 1000 + i;
-        if (!life.store(id, 1 + random.below(13'000))) {
+        if (!life.store(id, 1 + random.below(120'000))) {
           std::vector<RemoveOp> ops;
           {
             const base::Lock lock(life.listener.mutex);

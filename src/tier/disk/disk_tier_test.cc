@@ -128,6 +128,7 @@ TEST(DiskTier, a_removal_also_buries_earlier_evicted_copies_D1) {
     Life life(disk);
     life.must_open();
     ASSERT_TRUE(life.store(1, 50'000));
+    ASSERT_TRUE(life.store(3, 50'000));  // keeps the segment's class
     life.evict(key_of(1));
     ASSERT_TRUE(life.store(2, 30'000));  // another class: the first copy's slot is not used again
     std::optional<Result<void>> ended;
@@ -191,6 +192,27 @@ TEST(DiskTier, a_removal_during_a_write_takes_effect_after_it) {
   life.run([&] { return events.size() == 2; });
   EXPECT_EQ(events, (std::vector<std::string>{"written", "removed"}));
   EXPECT_EQ(life.tier->status().usage.used_bytes, 0u);
+}
+
+TEST(DiskTier, a_segment_given_another_class_while_its_entries_are_cleared_is_laid_out_after_them) {
+  for (int wait_us = 0; wait_us < 600; wait_us += 20) {
+    io::SimDisk disk;
+    Life life(disk, small_options({"/a"}, 3 * kMiB));
+    life.must_open();
+    for (uint64_t id = 1; id <= 40; ++id) ASSERT_TRUE(life.store(id, 40'000));
+    std::optional<Result<void>> synced;
+    for (uint64_t id = 1; id <= 40; ++id) life.evict(key_of(id));
+    life.tier->sync([&](Result<void> r) { synced = r; });
+    life.executor.run_for(std::chrono::microseconds(wait_us));
+    for (uint64_t id = 100; id < 106; ++id) ASSERT_TRUE(life.store(id, 300'000)) << wait_us;
+    life.run([&] { return synced.has_value(); });
+    for (uint64_t id = 100; id < 106; ++id) ASSERT_TRUE(life.check(id)) << wait_us;
+    life.kill();
+    Life after(disk, small_options({"/a"}, 3 * kMiB));
+    after.must_open();
+    EXPECT_EQ(after.listener.blocks.size(), 6u) << wait_us;
+    for (uint64_t id = 100; id < 106; ++id) ASSERT_TRUE(after.check(id)) << wait_us;
+  }
 }
 
 TEST(DiskTier, a_cancelled_read_ends_once_R5) {

@@ -63,11 +63,12 @@ void DiskVolume::sync_data() {
   {
     const base::Lock lock(mutex_);
     SyncRun& run = *sync_run_;
-    // Everything up to here has its entry written; what runs now may end before or after the sync.
-    run.seq = seqs_running_.empty() ? seq_ : *seqs_running_.begin() - 1;
+    // A seq is given when the record is written and its segment marked dirty: up to here every record is
+    // synced now.
+    run.seq = seq_;
+    synced_seq_due_ = false;
     run.vouches = recovered_;
     segments_dirty_ = false;
-    synced_seq_due_ = !seqs_running_.empty();
     unsynced_bytes_ = 0;
     ranks = rank_writes(run);
     run.namespaces_dirty = std::exchange(namespaces_dirty_, false);

@@ -41,7 +41,7 @@ struct Superblock {
   uint32_t reserved = 0;
   uint64_t capacity_bytes = 0;  // of this directory, as last opened
   uint64_t segment_bytes = 0;   // fixed when the store is made
-  uint64_t synced_seq = 0;      // entries up to this seq, and their records, were durable
+  uint64_t synced_seq = 0;      // records of entries with a seq up to it are durable
   Id boot_id{};                 // machine boot in which everything later was written
   std::array<uint8_t, 3968> zeros{};
   uint64_t sum = 0;  // XXH3-64 of the bytes before it, unseeded, in every version

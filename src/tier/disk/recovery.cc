@@ -210,6 +210,8 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     segment.data = std::move(scan->data);
     segment.table = std::move(scan->table);
     if (!entries.empty()) (void)table_->slots().adopt_segment(number, slot_bytes);
+    // What a killed life wrote, removals among it, may be in the page cache only: the next sync takes it along.
+    if (was_killed_) segment.data_dirty = segment.table_dirty = segments_dirty_ = true;
     for (const auto& [index, entry] : entries) {
       (void)table_->slots().adopt_slot(number, index, record::record_bytes(entry.payload_bytes));
       segment.slots[index] = {.key = entry.key,

@@ -225,7 +225,6 @@ class DiskVolume {
   Id boot_id_ TERRACE_GUARDED_BY(mutex_){};
   uint64_t counter_ TERRACE_GUARDED_BY(mutex_) = 0;  // of generations
   uint64_t seq_ TERRACE_GUARDED_BY(mutex_) = 0;      // last given
-  std::set<uint64_t> seqs_running_ TERRACE_GUARDED_BY(mutex_);
   // What waits for the end of a slot's write, removal or clearing; each looks again when it runs.
   std::unordered_map<Place, std::vector<base::Task>> waiters_ TERRACE_GUARDED_BY(mutex_);
   std::vector<Place> stale_
@@ -259,6 +258,7 @@ class DiskVolume {
   bool recovery_over_ TERRACE_GUARDED_BY(mutex_) = false;  // ended, or given up because of close()
   bool recovered_ TERRACE_GUARDED_BY(mutex_) = false;
   bool other_boot_ TERRACE_GUARDED_BY(mutex_) = false;
+  bool was_killed_ TERRACE_GUARDED_BY(mutex_) = false;  // the life before did not close in order
   uint64_t recovered_blocks_ TERRACE_GUARDED_BY(mutex_) = 0;
 
   // Namespaces.

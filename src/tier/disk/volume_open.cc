@@ -62,6 +62,7 @@ Outcome<void> DiskVolume::open_store() {
   const bool other_boot = superblock->boot_id != boot_id;
   // A life of its own before its first write. Boot and synced_seq stay until recovery has seen everything.
   ++superblock->epoch;
+  const bool was_killed = (superblock->flags & kCleanFlag) == 0;
   superblock->flags = 0;
   superblock->capacity_bytes = options_.capacity_bytes;
   const auto error = [this](const Error& e) {
@@ -81,6 +82,7 @@ Outcome<void> DiskVolume::open_store() {
   superblock_ = *superblock;
   boot_id_ = boot_id;
   other_boot_ = other_boot;
+  was_killed_ = was_killed;
   counter_ = 0;
   seq_ = uint64_t{superblock_.epoch} << kEpochShift;
   table_ = std::move(table);

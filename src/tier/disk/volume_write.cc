@@ -238,7 +238,6 @@ void DiskVolume::record_written(std::unique_ptr<Write> write, Result<void> resul
     SlotRecord& slot = *table_->find(place);
     segment.data_dirty = segments_dirty_ = true;
     write->seq = ++seq_;
-    seqs_running_.insert(write->seq);
     SlotEntry entry{.key = meta.key,
                     .family = meta.family,
                     .parent = meta.parent,
@@ -267,7 +266,6 @@ void DiskVolume::entry_written(std::unique_ptr<Write> write, Result<void> result
   {
     const base::Lock lock(mutex_);
     table_write_ended(write->op.place);
-    seqs_running_.erase(write->seq);
     SlotRecord& slot = *table_->find(write->op.place);
     if (result && table_->segment(segment_of(write->op.place)).lost) {
       result = fail(Code::kIo, "the segment was quarantined after device errors");
