@@ -14,6 +14,7 @@ struct Block {
   BlockId parent = kNoBlock;            // kNoBlock at the head of a chain, and while nobody told
   uint32_t name_space = 0;              // NamespaceTable
   uint32_t refs = 0;                    // residences, children, running operations
+  uint32_t removals = 0;                // so that bytes from before one are told from those after it (D1)
   uint32_t in_flight = 0;               // reservations and writes that have not made it visible yet
   TierMask mask = 0;                    // as in the index
   MissReason fate = MissReason::kNone;  // why it is not in a tier the policy wanted it in

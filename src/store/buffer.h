@@ -24,16 +24,16 @@ class Buffer {
   std::span<std::byte> slot_bytes;
   record::BlockMeta meta;
   BlockId block = kNoBlock;
-  uint32_t refs = 0;           // reservation, leases, running transfers
-  bool resident = false;       // L1 holds it
-  bool temporary = false;      // leaves L1 with its last lease (R7)
-  bool summed = false;         // the header page holds the right part sums
-  bool header_in_use = false;  // a running write uses the header page
-  bool removed = false;        // removed or cleared while it was on its way: never published (D1)
-  bool erase = false;          // zeroed when freed (D1)
-  BlockId parent = kNoBlock;   // kept in L1 while this is private (E1)
-  uint64_t write_credit = 0;   // of store.bytes_in_flight, taken by reserve_wait
-  uint32_t hits = 0;           // for sampled verification
+  uint32_t refs = 0;                        // reservation, leases, running transfers
+  bool resident = false;                    // L1 holds it
+  bool temporary = false;                   // leaves L1 with its last lease (R7)
+  bool summed = false;                      // the header page holds the right part sums
+  bool header_in_use = false;               // a running write uses the header page
+  uint32_t removals = 0;                    // of its block when its bytes were asked for
+  bool erase = false;                       // zeroed when freed (D1)
+  BlockId parent = kNoBlock;                // kept in L1 while this is private (E1)
+  uint64_t write_credit = 0;                // of store.bytes_in_flight, taken by reserve_wait
+  uint32_t hits = 0;                        // for sampled verification
   PrefetchTicket::State* ticket = nullptr;  // that leases it until a get takes it (R7)
   size_t ticket_index = 0;
 };

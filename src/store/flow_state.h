@@ -47,7 +47,6 @@ struct Load {
   uint64_t place = 0;
   io::IoClass io_class = io::IoClass::kLoad;
   base::TimePoint deadline = base::kForever;
-  bool removed = false;
   struct Waiting {
     std::shared_ptr<LoadWaiter> waiter;
     size_t index;

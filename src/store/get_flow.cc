@@ -35,7 +35,7 @@ bool StorageManager::keep(uint32_t source, std::optional<WriteBack> wanted) cons
 Buffer* StorageManager::adopt(Buffer* buffer) {
   if (buffer->resident) return buffer;
   if (Buffer* resident = l1_->find(buffer->block)) return resident;
-  if (buffer->removed || closed_.load()) return nullptr;
+  if (buffer->removals != blocks_[buffer->block].removals || closed_.load()) return nullptr;
   l1_->publish(buffer, use_times(1));
   return buffer;
 }

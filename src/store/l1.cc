@@ -38,6 +38,7 @@ Buffer* L1::allocate(const record::BlockMeta& meta) {
       buffer->refs = 1;
       buffer->block = blocks_.acquire(meta.key);
       buffer->parent = blocks_[buffer->block].parent;
+      buffer->removals = blocks_[buffer->block].removals;
       residency_.add_child(buffer->parent);
       residency_.hold_segment(buffer->slot.segment);
       ++buffers_;

@@ -157,7 +157,8 @@ std::vector<uint32_t> StorageManager::found(uint32_t tier, std::span<const tier:
   for (uint32_t i = 0; i < blocks.size(); ++i) {
     const tier::FoundBlock& found = blocks[i];
     const BlockId block = blocks_.acquire(found.meta.key);
-    if (residency.find(block) != kNoResidence || closed_.load()) {
+    // A block that is being written anew counts as written now: nobody has verified what was found.
+    if (residency.find(block) != kNoResidence || writing(block, tier) != nullptr || closed_.load()) {
       unwanted.push_back(i);
     } else {
       blocks_.set_parent(block, found.meta.parent);

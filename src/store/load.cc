@@ -75,6 +75,8 @@ class StorageManager::LoadSink final : public tier::ReadSink {
 MissReason StorageManager::load(BlockId block, uint32_t tier, io::IoClass io_class,
                                 std::shared_ptr<LoadWaiter> waiter, size_t index, Start& start) {
   if (const auto it = loads_.find(block); it != loads_.end()) {
+    // What it brings was removed meanwhile, and is not what is asked for now.
+    if (it->second->buffer->removals != blocks_[block].removals) return MissReason::kInFlight;
     it->second->waiters.push_back({std::move(waiter), index});
     return MissReason::kNone;
   }
@@ -163,12 +165,12 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
       ++state.counts.loads;
       state.counts.load_bytes += buffer->meta.payload_bytes;
       buffer->summed = true;
-      buffer->removed = load->removed;
     } else {
       reason = reason_of(result.error());
       if (reason == MissReason::kDamaged) {
         ++state.counts.verification_failures;
-        if (!load->removed) forget_damaged(load->block, load->tier, load->place);
+        if (buffer->removals == blocks_[load->block].removals)
+          forget_damaged(load->block, load->tier, load->place);
       } else if (reason != MissReason::kCancelled) {
         ++state.counts.load_errors;
       }

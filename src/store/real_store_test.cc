@@ -161,8 +161,10 @@ TEST_P(RealStore, many_threads_store_and_get_at_once) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, RealStore, ::testing::Values(IoChoice::kAuto, IoChoice::kPsync),
-                         [](const auto& info) { return info.param == IoChoice::kAuto ? "auto" : "psync"; });
+std::string name_of(const ::testing::TestParamInfo<IoChoice>& choice) {
+  return choice.param == IoChoice::kAuto ? "auto" : "psync";
+}
+INSTANTIATE_TEST_SUITE_P(Engines, RealStore, ::testing::Values(IoChoice::kAuto, IoChoice::kPsync), name_of);
 
 }  // namespace
 }  // namespace terrace

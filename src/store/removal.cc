@@ -14,9 +14,8 @@ uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool era
   for (const BlockId block : blocks) blocks_.add_ref(block);
   for (const BlockId block : blocks) {
     if ((blocks_[block].mask & ~kInFlightBit) != 0) ++found;
-    if (const auto it = loads_.find(block); it != loads_.end()) it->second->removed = true;
+    ++blocks_[block].removals;
     if (Buffer* buffer = l1_->find(block)) {
-      buffer->removed = true;
       buffer->erase = erase;
       l1_->drop(block);
     }

@@ -14,7 +14,7 @@ class RetrieveRules : public StoreTest {
     settle();
     evict_l1();
     ASSERT_EQ(found(first, count), static_cast<size_t>(count));
-    for (const TierMask where : store_->lookup(keys(first, count))->where) ASSERT_EQ(where & 1, 0);
+    for (const TierMask where : places(keys(first, count))) ASSERT_EQ(where & 1, 0);
   }
 };
 
@@ -144,7 +144,7 @@ TEST_F(RetrieveRules, R4_keeps_what_was_loaded_on_every_path) {
   settle();
   auto ticket = store_->prefetch(keys(1, 3));
   settle();
-  for (const TierMask where : store_->lookup(keys(1, 3))->where) EXPECT_EQ(where, 3);
+  for (const TierMask where : places(keys(1, 3))) EXPECT_EQ(where, 3);
 }
 
 TEST_F(RetrieveRules, R4_does_not_keep_when_the_request_or_the_tier_says_so) {

@@ -224,11 +224,7 @@ void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
   owned = std::move(it->second);
   writes_.erase(it);
   state.residency->drop_segment(flow->where.segment);
-  if (result && state.residency->find(flow->block) != kNoResidence) {
-    // Recovery found an older record of it meanwhile; that one counts, and ours must not outlive its removal.
-    const tier::RemoveOp op{key, flow->where.place, payload};
-    state.tier->remove(std::span(&op, 1), tier::RemoveKind::kEvict, [](Result<void>) {});
-  } else if (result) {
+  if (result) {
     ++state.counts.writes;
     state.counts.write_bytes += payload;
     state.residency->insert(flow->block, payload, flow->where.place, flow->where.bucket, flow->where.segment,

@@ -110,6 +110,7 @@ class StoreTest : public ::testing::Test {
   }
   void settle() { executor_.run_ready(); }
   size_t found(int first, int count) { return store_->lookup(keys(first, count))->found; }
+  std::vector<TierMask> places(std::span<const Key> of) { return store_->lookup(of)->where; }
   MissReason reason(int n) {
     const auto answer = store_->lookup(std::vector<Key>{key(n)});
     return answer->reasons.empty() ? MissReason::kNone : answer->reasons[0];

@@ -108,6 +108,7 @@ class FailingPath final : public io::FileSystem {
   FailingPath(io::FileSystem& files, std::string prefix) : files_(files), prefix_(std::move(prefix)) {}
   bool failing = false;
   bool full = false;  // allocate() finds no space, on any path
+  uint64_t full_from = UINT64_MAX;  // the same for this many bytes and more
 
   Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenOptions options) override {
     if (fails(path)) return error();
@@ -124,7 +125,7 @@ class FailingPath final : public io::FileSystem {
   Result<void> make_directory(const std::string& path) override { return files_.make_directory(path); }
   Result<void> allocate(io::File& file, uint64_t bytes) override {
     if (fails(file.path())) return error();
-    if (full) return fail(Code::kNoSpace, "full");
+    if (full || bytes >= full_from) return fail(Code::kNoSpace, "full");
     return files_.allocate(file, bytes);
   }
   Result<void> remove(const std::string& path) override { return files_.remove(path); }

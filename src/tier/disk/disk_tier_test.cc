@@ -250,6 +250,27 @@ TEST(DiskTier, a_full_device_degrades_and_comes_back_by_itself_P8) {
   EXPECT_TRUE(life.check(1) && life.check(3) && life.check(4));
 }
 
+TEST(DiskTier, a_segment_whose_data_found_no_space_is_none_after_a_restart_E5_P8) {
+  io::SimDisk disk;
+  uint64_t allocated = 0;
+  {
+    Life life(disk);
+    life.must_open();
+    ASSERT_TRUE(life.store(1, 500'000));
+    allocated = life.tier->status().usage.allocated_bytes;
+    life.files.full_from = 600'000;  // room for the slot table, none for the data
+    EXPECT_EQ(life.store(2, 900'000).error().code, Code::kNoSpace);
+  }
+  Life life(disk);
+  life.files.full_from = 600'000;
+  life.must_open();
+  EXPECT_LE(life.tier->status().usage.allocated_bytes, allocated + (64u << 10)) << "a slot table more";
+  EXPECT_TRUE(life.store(3, 500'000)) << "works within the segments it has";
+  life.files.full_from = UINT64_MAX;
+  life.executor.run_for(std::chrono::milliseconds(1100));
+  EXPECT_TRUE(life.store(2, 900'000));
+}
+
 TEST(DiskTier, remembers_namespaces_and_rebuilds_unknown_ones) {
   io::SimDisk disk;
   const std::string digest(64, 'a');

@@ -86,18 +86,18 @@ void DiskVolume::scan_segment(uint32_t number) {
   const auto missing = [](const auto& stat) { return !stat && stat.error().code == Code::kNotFound; };
   const auto readable = [](const auto& stat) { return stat && !stat->is_directory; };
   if ((!missing(table_stat) && !readable(table_stat)) || (!missing(data_stat) && !readable(data_stat))) {
-    return segment_unusable(*scan, "a segment's files cannot be examined");
+    return segment_unread(*scan, "a segment's files cannot be examined");
   }
   if (data_stat) {
     scan->data_bytes = data_stat->bytes;
     auto file = files.open(data_path, {.direct = true});
-    if (!file) return segment_unusable(*scan, "a segment's data file cannot be opened");
+    if (!file) return segment_unread(*scan, "a segment's data file cannot be opened");
     scan->data = std::move(*file);
   }
   if (table_stat) {
     scan->table_bytes = table_stat->bytes;
     auto file = files.open(table_path, {});
-    if (!file) return segment_unusable(*scan, "a segment's slot table cannot be opened");
+    if (!file) return segment_unread(*scan, "a segment's slot table cannot be opened");
     scan->table = std::move(*file);
   }
   // A start that was killed while it made the files leaves them empty.
@@ -118,7 +118,7 @@ void DiskVolume::scan_segment(uint32_t number) {
 
 void DiskVolume::scan_read(std::unique_ptr<Scan> scan) {
   auto buffer = memory::PageBuffer::make(scan->table_bytes);
-  if (!buffer) return segment_unusable(*scan, "no memory for a slot table");
+  if (!buffer) return segment_unread(*scan, "no memory for a slot table");
   scan->bytes = std::move(*buffer);
   std::vector<io::IoRequest> requests;
   for (uint64_t at = 0; at < scan->table_bytes; at += kReadBytes) {
@@ -141,7 +141,7 @@ void DiskVolume::scan_read(std::unique_ptr<Scan> scan) {
 }
 
 void DiskVolume::scan_decoded(std::unique_ptr<Scan> scan) {
-  if (!scan->read) return segment_unusable(*scan, "a segment's slot table cannot be read");
+  if (!scan->read) return segment_unread(*scan, "a segment's slot table cannot be read");
   if (all_zero(scan->bytes.bytes())) return segment_empty(*scan);  // a power cut while it was made
   uint32_t version = 0;
   const auto header = open_segment_header(scan->bytes.bytes().first(kPage), version);
@@ -190,7 +190,9 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     (void)parts_.files.allocate(*scan->table, table_bytes(header.slot_count));
   }
   if (scan->data_bytes < header.slot_count * slot_bytes) {
-    (void)parts_.files.allocate(*scan->data, header.slot_count * slot_bytes);
+    const auto grown = parts_.files.allocate(*scan->data, header.slot_count * slot_bytes);
+    // There was no room for its data, and there is none now. Nothing is in it: it is laid out when it is needed.
+    if (!grown && entries.empty()) return segment_empty(*scan);
   }
 
   auto check = std::make_unique<RecordCheck>();
@@ -292,6 +294,15 @@ void DiskVolume::segment_empty(Scan& scan) {
     table_->slots().reset_segment(scan.number);
   }
   segment_recovered();
+}
+
+// Nobody knows what is in it, and a later start may be able to read it.
+void DiskVolume::segment_unread(Scan& scan, const char* why) {
+  {
+    const base::Lock lock(mutex_);
+    ++segments_out_of_reach_;
+  }
+  segment_unusable(scan, why);
 }
 
 // Left as it is: it may be of use to someone, and its bytes count against the capacity.

@@ -201,6 +201,7 @@ class DiskVolume {
       TERRACE_REQUIRES(mutex_);
   void segment_empty(Scan& scan);
   void segment_unusable(Scan& scan, const char* why);
+  void segment_unread(Scan& scan, const char* why);
   void segment_recovered();
   void tell_found(std::span<const FoundBlock> found);
   void forget_found(Place place);
@@ -258,6 +259,8 @@ class DiskVolume {
   bool recovery_over_ TERRACE_GUARDED_BY(mutex_) = false;  // ended, or given up because of close()
   bool recovered_ TERRACE_GUARDED_BY(mutex_) = false;
   bool other_boot_ TERRACE_GUARDED_BY(mutex_) = false;
+  // Not read at start, or quarantined and not yet marked so on disk: a later life may find blocks in them.
+  uint32_t segments_out_of_reach_ TERRACE_GUARDED_BY(mutex_) = 0;
   bool was_killed_ TERRACE_GUARDED_BY(mutex_) = false;  // the life before did not close in order
   uint64_t recovered_blocks_ TERRACE_GUARDED_BY(mutex_) = 0;
 

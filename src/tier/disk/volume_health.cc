@@ -134,6 +134,7 @@ void DiskVolume::quarantine(uint32_t number, Notices& notices) {
   }
   notices.state_changed = true;
   // After a restart its blocks must not come back: they may have been removed meanwhile (D1).
+  ++segments_out_of_reach_;
   if (!closing_) notices.retire.push_back(number);
 }
 
@@ -156,8 +157,10 @@ void DiskVolume::retire(uint32_t number) {
   header.flags = kRetiredFlag;
   header.segment = number;
   seal(header, page->bytes());
-  // On a dying device this may fail; then reads after the restart find what is damaged.
-  if (file != nullptr && parts_.files.write(*file, 0, page->bytes())) (void)parts_.files.sync(*file);
+  // On a dying device this may fail: then the segment stays out of reach.
+  if (file != nullptr && (!parts_.files.write(*file, 0, page->bytes()) || !parts_.files.sync(*file))) return;
+  const base::Lock lock(mutex_);
+  --segments_out_of_reach_;
 }
 
 }  // namespace terrace::tier::disk

@@ -13,6 +13,10 @@ void DiskVolume::remove(std::span<const RemoveOp> batch, RemoveKind kind, const 
       join->failed(Error{Code::kClosed, 0, "the disk path is closed"});
       return;
     }
+    // What they hold cannot be removed today, and would be back tomorrow (D1).
+    if (segments_out_of_reach_ > 0 && kind != RemoveKind::kEvict) {
+      join->failed(Error{Code::kIo, 0, "a segment is out of reach: what it holds cannot be removed"});
+    }
   }
   for (const RemoveOp& op : batch) remove_one(op, kind, join);
   if (kind != RemoveKind::kEvict) clear_stale(join);
