@@ -107,6 +107,7 @@ struct GetOperation::State final : store::LoadWaiter, std::enable_shared_from_th
   std::vector<Item> items;
   size_t pending = 0;
   bool finished = false;
+  base::TimePoint deadline;
   std::optional<WriteBack> write_back;
   Notify notify;
   base::TimerId timer = 0;

@@ -54,23 +54,28 @@ bool StorageManager::sample_verification(Buffer* buffer) {
   return options_.l1.verify == VerifyL1::kAlways || ++buffer->hits % 64 == 0;
 }
 
-std::shared_ptr<GetOperation::State> StorageManager::start_get(std::span<const Key> keys,
-                                                               const GetOptions& options,
-                                                               const Notify& notify) {
+std::shared_ptr<GetOperation::State> StorageManager::make_get(std::span<const Key> keys,
+                                                              const GetOptions& options,
+                                                              const Notify& notify) {
   auto get = std::make_shared<GetOperation::State>();
   get->manager = shared_from_this();
   get->items.resize(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) get->items[i].key = keys[i];
   get->write_back = options.write_back;
   get->notify = notify;
-  const auto deadline = deadline_of(options.timeout);
+  get->deadline = deadline_of(options.timeout);
+  return get;
+}
+
+void StorageManager::begin_get(const std::shared_ptr<GetOperation::State>& get) {
   Start start;
   std::vector<size_t> to_verify;
   {
     Lock lock(mutex_);
-    for (size_t i = 0; i < keys.size(); ++i) get->items[i].key = keys[i];
-    for (size_t i = 0; i < keys.size(); ++i) {
+    if (get->finished) return;  // cancelled before it began
+    for (size_t i = 0; i < get->items.size(); ++i) {
       auto& item = get->items[i];
-      const Found found = locate(keys[i], item.block);
+      const Found found = locate(item.key, item.block);
       item.reason = found.reason;
       if (found.buffer != nullptr) {
         l1_->ref(found.buffer);
@@ -100,7 +105,7 @@ std::shared_ptr<GetOperation::State> StorageManager::start_get(std::span<const K
   }
   if (!get->event.is_set()) {
     const base::TimerId timer =
-        executor_.post_at(deadline, [weak = std::weak_ptr(get), self = shared_from_this()] {
+        executor_.post_at(get->deadline, [weak = std::weak_ptr(get), self = shared_from_this()] {
           const auto running = weak.lock();
           if (running == nullptr) return;
           Start given_up;
@@ -111,13 +116,13 @@ std::shared_ptr<GetOperation::State> StorageManager::start_get(std::span<const K
           self->issue(given_up);
         });
     Lock lock(mutex_);
-    if (get->finished)
+    if (get->finished) {
       executor_.cancel(timer);
-    else
+    } else {
       get->timer = timer;
+    }
   }
   issue(start);
-  return get;
 }
 
 // On the executor: a hit that the sample chose.
@@ -210,7 +215,8 @@ void StorageManager::end_get(GetOperation::State& get, MissReason reason, Start&
 
 Result<Blocks> StorageManager::get(std::span<const Key> keys, const GetOptions& options) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
-  const auto get = start_get(keys, options, {});
+  const auto get = make_get(keys, options, {});
+  begin_get(get);
   // The flow's own timer ends it at the deadline; this bound is for an executor that is gone.
   if (!executor_.wait(get->event, base::kForever)) cancel(get);
   auto blocks = take(get);
@@ -222,7 +228,15 @@ Result<GetOperation> StorageManager::get_async(std::span<const Key> keys, const 
                                                const Notify& notify) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
   GetOperation operation;
-  operation.state_ = start_get(keys, options, notify);
+  operation.state_ = make_get(keys, options, notify);
+  // What L1 holds is answered here; loads are begun on the executor, so that submitting costs the engine no
+  // more than the look at the index (P6).
+  std::vector<TierMask> where;
+  if (index_.prefix(keys, tier_bit(kL1), where) == keys.size()) {
+    begin_get(operation.state_);
+  } else {
+    executor_.post([self = shared_from_this(), get = operation.state_] { self->begin_get(get); });
+  }
   return operation;
 }
 

@@ -251,7 +251,7 @@ bool StorageManager::wait_progress(uint64_t mark, base::TimePoint deadline) {
 }
 
 uint64_t StorageManager::running() const {
-  return writes_.size() + loads_running_ + intos_running_ + removals_running_;
+  return committed_.size() + writes_.size() + loads_running_ + intos_running_ + removals_running_;
 }
 
 Result<void> StorageManager::sync(Timeout timeout) {
@@ -261,7 +261,7 @@ Result<void> StorageManager::sync(Timeout timeout) {
     {
       Lock lock(mutex_);
       mark = progress_;
-      if (writes_.empty()) break;
+      if (writes_.empty() && committed_.empty()) break;
     }
     if (!wait_progress(mark, deadline)) return fail(Code::kDeadline, "writes are still under way");
   }

@@ -21,13 +21,11 @@ Result<PrefetchTicket> StorageManager::prefetch(std::span<const Key> keys, const
   prefetch->policy = options.policy;
   prefetch->write_back = options.write_back;
   prefetch->notify = notify;
-  Start start;
   {
     Lock lock(mutex_);
     prefetches_.push_back(prefetch);
-    advance_prefetches(start);
+    post_advance();  // loads are begun on the executor (P6)
   }
-  issue(start);
   PrefetchTicket ticket;
   ticket.state_ = prefetch;
   return ticket;

@@ -159,12 +159,15 @@ void StorageManager::commit_one(Buffer* buffer, const std::shared_ptr<Batch>& ba
     if (buffer->write_credit > 0 && resident->write_credit == 0)
       std::swap(buffer->write_credit, resident->write_credit);
   }
-  queue_writes(resident, batch);
-  for (Buffer* b : {buffer, resident}) {
-    write_bytes_ -= b->write_credit;
-    credit_taken_ -= b->write_credit;
-    b->write_credit = 0;
+  // The writes are queued on the executor: the engine pays for the publication only (P6).
+  if (!tiers_.empty()) {
+    l1_->ref(resident);
+    ++batch->pending;
+    committed_.push_back({resident, batch});
+    post_start();
   }
+  write_bytes_ -= buffer == resident ? 0 : buffer->write_credit;
+  credit_taken_ -= buffer == resident ? 0 : buffer->write_credit;
   l1_->unref(buffer);
 }
 

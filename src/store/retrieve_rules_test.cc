@@ -111,6 +111,7 @@ TEST_F(RetrieveRules, R2_concurrent_loads_of_a_key_share_one_read) {
   tiers_[0]->hold_reads = true;
   auto first = store_->get_async(keys(1, 2), {.timeout = std::chrono::seconds(9)});
   auto second = store_->get_async(keys(1, 2), {.timeout = std::chrono::seconds(9)});
+  settle();
   EXPECT_EQ(tiers_[0]->reads, 2u);
   tiers_[0]->release_reads();
   settle();
@@ -123,6 +124,7 @@ TEST_F(RetrieveRules, R3_blocks_behind_a_hole_are_released_not_kept_and_no_hits)
   store_in_tier(1, 4);
   tiers_[0]->hold_reads = true;
   auto get = store_->get_async(keys(1, 4), {});
+  settle();
   (*tiers_[0]->record(key(2)))[5000] ^= std::byte{1};
   tiers_[0]->release_reads();
   settle();
@@ -305,6 +307,7 @@ TEST_F(RetrieveRules, R7_bytes_in_flight_are_bounded_and_requests_wait_in_order)
   tiers_[0]->hold_reads = true;
   auto first = store_->prefetch(keys(1, 5));
   auto second = store_->prefetch(keys(6, 5));
+  settle();
   EXPECT_EQ(tiers_[0]->held_reads(), 2u);
   for (int round = 0; round < 5; ++round) {
     tiers_[0]->release_reads();
@@ -321,6 +324,7 @@ TEST_F(RetrieveRules, R7_a_cancelled_prefetch_releases_everything) {
   tiers_[0]->hold_reads = true;
   {
     auto ticket = store_->prefetch(keys(1, 4));
+    settle();
   }
   EXPECT_EQ(tiers_[0]->cancels, 4u);
   tiers_[0]->release_reads();
@@ -379,6 +383,7 @@ TEST_F(RetrieveRules, D1_a_load_begun_before_the_removal_is_not_kept) {
   store_in_tier(1, 1);
   tiers_[0]->hold_reads = true;
   auto get = store_->get_async(keys(1, 1), {});
+  settle();
   EXPECT_TRUE(store_->remove(keys(1, 1)));
   tiers_[0]->release_reads();
   settle();

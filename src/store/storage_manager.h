@@ -153,6 +153,9 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
       TERRACE_REQUIRES(mutex_);
   std::expected<tier::Placement, DropCause> place(uint32_t tier, const record::BlockMeta& meta)
       TERRACE_REQUIRES(mutex_);
+  void post_start() TERRACE_REQUIRES(mutex_);
+  void queue_committed() TERRACE_EXCLUDES(mutex_);
+  void queue_one_committed() TERRACE_REQUIRES(mutex_);
   void start_writes() TERRACE_EXCLUDES(mutex_);
   void finish_write(WriteFlow* flow, Result<void> result) TERRACE_EXCLUDES(mutex_);
   WriteFlow* writing(BlockId block, uint32_t tier) const TERRACE_REQUIRES(mutex_);
@@ -190,8 +193,9 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void count_result(size_t asked, std::span<const uint16_t> sources, std::span<const MissReason> reasons)
       TERRACE_REQUIRES(mutex_);
 
-  std::shared_ptr<GetOperation::State> start_get(std::span<const Key> keys, const GetOptions& options,
-                                                 const Notify& notify) TERRACE_EXCLUDES(mutex_);
+  std::shared_ptr<GetOperation::State> make_get(std::span<const Key> keys, const GetOptions& options,
+                                                const Notify& notify);
+  void begin_get(const std::shared_ptr<GetOperation::State>& get) TERRACE_EXCLUDES(mutex_);
   void finish_get(GetOperation::State& get) TERRACE_REQUIRES(mutex_);
   bool sample_verification(Buffer* buffer) TERRACE_REQUIRES(mutex_);
   void end_get(GetOperation::State& get, MissReason reason, Start& start) TERRACE_REQUIRES(mutex_);
@@ -281,6 +285,11 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   uint64_t last_use_time_ TERRACE_GUARDED_BY(mutex_) = 0;
 
   std::map<std::pair<BlockId, uint32_t>, std::unique_ptr<WriteFlow>> writes_ TERRACE_GUARDED_BY(mutex_);
+  struct Committed {
+    Buffer* buffer;  // referenced
+    std::shared_ptr<Batch> batch;
+  };
+  std::deque<Committed> committed_ TERRACE_GUARDED_BY(mutex_);  // their writes are not queued yet
   std::deque<WriteFlow*> writes_to_start_ TERRACE_GUARDED_BY(mutex_);
   bool start_posted_ TERRACE_GUARDED_BY(mutex_) = false;
   uint64_t write_bytes_ TERRACE_GUARDED_BY(mutex_) = 0;   // outstanding, against store_credit_max_

@@ -108,9 +108,53 @@ void StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::share
   state.residency->hold_segment(flow->where.segment);
   writes_to_start_.push_back(flow.get());
   writes_.emplace(std::pair(block, tier), std::move(flow));
+  post_start();
+}
+
+void StorageManager::post_start() {
   if (start_posted_) return;
   start_posted_ = true;
-  executor_.post([self = shared_from_this()] { self->start_writes(); });
+  executor_.post([self = shared_from_this()] {
+    self->queue_committed();
+    self->start_writes();
+  });
+}
+
+// Chooses places for what was committed, a few blocks at a time, so that engines get the mutex in between.
+void StorageManager::queue_committed() {
+  constexpr size_t kSlice = 16;
+  for (bool more = true; more;) {
+    Lock lock(mutex_);
+    for (size_t i = 0; i < kSlice && !committed_.empty(); ++i) queue_one_committed();
+    more = !committed_.empty();
+  }
+}
+
+void StorageManager::queue_one_committed() {
+  const Committed committed = std::move(committed_.front());
+  committed_.pop_front();
+  Buffer* buffer = committed.buffer;
+  if (buffer->resident) {
+    queue_writes(buffer, committed.batch);
+  } else {  // removed before its writes were queued (D1)
+    for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
+      Completion event;
+      event.kind = EventKind::kWrite;
+      event.status = WriteStatus::kDropped;
+      event.cause = DropCause::kRemoved;
+      event.tier = static_cast<uint16_t>(tier);
+      event.key = buffer->meta.key;
+      post_event(committed.batch->notify, event);
+      ++tier_state(tier).counts.drops[static_cast<size_t>(DropCause::kRemoved)];
+    }
+  }
+  write_bytes_ -= buffer->write_credit;  // credit that no write needed
+  credit_taken_ -= buffer->write_credit;
+  buffer->write_credit = 0;
+  l1_->unref(buffer);
+  Batch& batch = *committed.batch;
+  if (--batch.pending == 0 && batch.complete) finish_batch(committed.batch);
+  progress_made();
 }
 
 std::expected<tier::Placement, DropCause> StorageManager::place(uint32_t tier,

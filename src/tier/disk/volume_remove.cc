@@ -67,6 +67,7 @@ void DiskVolume::end_remove(Place place, Result<void> result, const std::shared_
   {
     const base::Lock lock(mutex_);
     table_->free(place);
+    if (!result) stale_.push_back(place);  // tried again by the next sync or removal
     arm_sync();
   }
   finish_slot(place);
