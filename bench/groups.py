@@ -29,6 +29,11 @@ class Plan:
     l1_bytes: int = GIB          # and the pool of every rival: a smaller one would stay in the host's cache
 
     @property
+    def side_engines(self) -> tuple[str, ...]:
+        """Engines of the rows that are not about the engine."""
+        return self.engines[:1] if self.quick else self.engines
+
+    @property
     def blocks(self) -> tuple[int, ...]:
         return (MIB, 16 * MIB) if self.quick else (MIB, 4 * MIB, 16 * MIB, 32 * MIB)
 
@@ -71,8 +76,8 @@ class Plan:
 
 
 def depth_of(block: int) -> int:
-    """As many blocks as the store keeps at the device (io::SchedulerOptions), two at least."""
-    return max(2, 8 * MIB // block)
+    """32 MiB at the device, where a disk is at its fastest, and two blocks at least."""
+    return max(2, 32 * MIB // block)
 
 
 def size_name(block: int) -> str:
@@ -148,7 +153,7 @@ def _note_fio(plan: Plan, row: Row, way: str, file: Path, block: int) -> None:
 
 def beside_writer(plan: Plan) -> Rows:
     """Loads alone, stores alone, both at once."""
-    for engine in plan.engines:
+    for engine in plan.side_engines:
         try:
             yield from _beside_writer_rows(plan, engine, block=MIB)
         except (CannotRun, OSError) as reason:
@@ -191,9 +196,8 @@ def _note_fio_mixed(plan: Plan, file: Path, block: int, read_row: Row, write_row
 
 def file_per_block(plan: Plan) -> Rows:
     """The disk tier against a file per block in plain Python, cold on both sides."""
-    blocks = (4 * MIB,) if plan.quick else (MIB, 4 * MIB, 16 * MIB)
-    for engine in plan.engines[:1] if plan.quick else plan.engines:
-        for block in blocks:
+    for engine in plan.side_engines:
+        for block in (4 * MIB,) if plan.quick or engine != plan.engines[0] else (MIB, 4 * MIB, 16 * MIB):
             try:
                 yield from _file_per_block_rows(plan, engine, block)
             except (CannotRun, OSError) as reason:
@@ -226,7 +230,7 @@ def _file_per_block_rows(plan: Plan, engine: str, block: int) -> Rows:
 
 def sums(plan: Plan) -> Rows:
     """The same program with its payload sums and without them."""
-    for engine in plan.engines[:1] if plan.quick else plan.engines:
+    for engine in plan.side_engines:
         try:
             yield from _sums_rows(plan, engine, block=4 * MIB)
         except (CannotRun, OSError) as reason:
@@ -294,7 +298,7 @@ def submit(plan: Plan) -> Rows:
 
 def restart(plan: Plan) -> Rows:
     """Opening a directory of 100 k blocks; `theirs` is the goal itself."""
-    for engine in plan.engines:
+    for engine in plan.side_engines:
         with folder(plan.scratch("restart")) as scratch:
             arguments: list[str | Path] = ["restart", "--dir", scratch / "store", "--io", engine]
             for row in _micro_rows(plan, f"restart.*.{engine}", arguments, lambda _: ratio_at_most(1)):

@@ -168,7 +168,7 @@ void run_batch(SubmitSide& side, BareSubmit& bare, const Operation& operation, c
 }  // namespace
 
 void bench_submit(const MicroOptions& options, const DirectoryOptions& directory, uint32_t keys) {
-  const uint32_t count = (keys == 1 ? 8000 : 1000) / (options.quick ? 2 : 1);
+  const uint32_t count = (keys == 1 ? 8000 : 1000) / (options.quick ? 4 : 1);
   std::vector<Key> bare_keys;
   for (uint32_t i = 0; i < keys; ++i) bare_keys.push_back(nth_key(kSeries + 1, i));
   for (const Operation& operation : kOperations) {

@@ -35,9 +35,11 @@ std::string_view to_string(SizeMix mix) {
 }
 
 Catalog::Catalog(const CatalogOptions& options) {
-  TERRACE_ASSERT(options.namespaces > 0 && options.chains >= options.namespaces && options.chain_blocks_max > 0);
+  TERRACE_ASSERT(options.namespaces > 0 && options.chains >= options.namespaces &&
+                 options.chain_blocks_max > 0);
   base::Random random(options.seed);
-  for (int i = 0; i < 4; i++) few_.push_back(log_uniform(std::min<uint64_t>(512, options.bytes_max), options.bytes_max, random));
+  for (int i = 0; i < 4; i++)
+    few_.push_back(log_uniform(std::min<uint64_t>(512, options.bytes_max), options.bytes_max, random));
   for (uint32_t space = 0; space < options.namespaces; space++) {
     Namespace fields;
     fields.model_id = fmt::format("lab-{}-{}", options.seed, space);
@@ -48,7 +50,8 @@ Catalog::Catalog(const CatalogOptions& options) {
     spaces_.push_back(std::move(fields));
     roots_.push_back(*root);
   }
-  for (uint32_t chain = 0; chain < options.chains; chain++) add_chain(options, chain % options.namespaces, random);
+  for (uint32_t chain = 0; chain < options.chains; chain++)
+    add_chain(options, chain % options.namespaces, random);
 }
 
 // Half of the chains fork off an earlier one of their namespace, as prompts share their beginnings.
@@ -81,12 +84,18 @@ void Catalog::add_chain(const CatalogOptions& options, uint32_t space, base::Ran
 
 uint64_t Catalog::draw_size(const CatalogOptions& options, base::Random& random) const {
   switch (options.mix) {
-    case SizeMix::kOne: return few_[0];
-    case SizeMix::kFew: return few_[random.below(few_.size())];
-    case SizeMix::kMany: return 1 + random.below(options.bytes_max);
-    case SizeMix::kTiny: return 1 + random.below(std::min(options.bytes_max, base::kPage));
-    case SizeMix::kEdges: return near_an_edge(options.bytes_max, random);
-    case SizeMix::kWide: return log_uniform(1, options.bytes_max, random);
+    case SizeMix::kOne:
+      return few_[0];
+    case SizeMix::kFew:
+      return few_[random.below(few_.size())];
+    case SizeMix::kMany:
+      return 1 + random.below(options.bytes_max);
+    case SizeMix::kTiny:
+      return 1 + random.below(std::min(options.bytes_max, base::kPage));
+    case SizeMix::kEdges:
+      return near_an_edge(options.bytes_max, random);
+    case SizeMix::kWide:
+      return log_uniform(1, options.bytes_max, random);
   }
   return 1;
 }

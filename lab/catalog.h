@@ -1,5 +1,6 @@
-// The blocks a run of the lab knows: chains over a tree of shared prefixes, in several namespaces, with sizes from a
-// hostile mix. Everything follows from the seed, so that a child process and its checker agree without talking.
+// The blocks a run of the lab knows: chains over a tree of shared prefixes, in several namespaces, with sizes
+// from a hostile mix. Everything follows from the seed, so that a child process and its checker agree without
+// talking.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,7 @@ struct CatalogOptions {
   uint32_t chains = 32;            // over all namespaces; each belongs to one
   uint32_t chain_blocks_max = 12;  // length of the longest
   SizeMix mix = SizeMix::kWide;
-  uint64_t bytes_max = 32 << 10;   // payload of the largest block
+  uint64_t bytes_max = 32 << 10;  // payload of the largest block
 };
 
 inline constexpr uint32_t kNoBlock = UINT32_MAX;

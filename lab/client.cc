@@ -74,29 +74,65 @@ void Client::run(const Operation& operation) {
 
 void Client::carry_out(const Operation& operation) {
   switch (operation.kind) {
-    case OpKind::kStore: store_blocks(operation, false); break;
-    case OpKind::kReserve: store_blocks(operation, true); break;
-    case OpKind::kCommit: commit_held(operation); break;
-    case OpKind::kAbort: abort_held(operation); break;
-    case OpKind::kPut: put(operation); break;
-    case OpKind::kLookup: lookup(operation, false); break;
-    case OpKind::kPin: lookup(operation, true); break;
-    case OpKind::kGet: get(operation); break;
-    case OpKind::kGetAsync: get_async(operation); break;
-    case OpKind::kGetInto: get_into(operation); break;
-    case OpKind::kPrefetch: prefetch(operation); break;
-    case OpKind::kCancel: cancel(operation); break;
-    case OpKind::kRemove: remove(operation); break;
-    case OpKind::kClear: clear(operation); break;
-    case OpKind::kRelease: release(operation); break;
-    case OpKind::kSync: sync(); break;
-    case OpKind::kPause: break;  // the runner's: it knows how time passes
+    case OpKind::kStore:
+      store_blocks(operation, false);
+      break;
+    case OpKind::kReserve:
+      store_blocks(operation, true);
+      break;
+    case OpKind::kCommit:
+      commit_held(operation);
+      break;
+    case OpKind::kAbort:
+      abort_held(operation);
+      break;
+    case OpKind::kPut:
+      put(operation);
+      break;
+    case OpKind::kLookup:
+      lookup(operation, false);
+      break;
+    case OpKind::kPin:
+      lookup(operation, true);
+      break;
+    case OpKind::kGet:
+      get(operation);
+      break;
+    case OpKind::kGetAsync:
+      get_async(operation);
+      break;
+    case OpKind::kGetInto:
+      get_into(operation);
+      break;
+    case OpKind::kPrefetch:
+      prefetch(operation);
+      break;
+    case OpKind::kCancel:
+      cancel(operation);
+      break;
+    case OpKind::kRemove:
+      remove(operation);
+      break;
+    case OpKind::kClear:
+      clear(operation);
+      break;
+    case OpKind::kRelease:
+      release(operation);
+      break;
+    case OpKind::kSync:
+      sync();
+      break;
+    case OpKind::kPause:
+      break;  // the runner's: it knows how time passes
   }
 }
 
-size_t Client::owed() const { return written_.size() + gets_.size() + intos_.size() + prefetches_.size(); }
+size_t Client::owed() const {
+  return written_.size() + gets_.size() + intos_.size() + prefetches_.size();
+}
 
 void Client::release_all() {
+  releasing_ = true;
   for (auto& [tag, get] : gets_) {
     get.asked.cancelled = true;
     get.operation.cancel();
@@ -141,14 +177,18 @@ void Client::take_event(const Completion& event) {
   observe(static_cast<uint64_t>(event.kind) << 24 | static_cast<uint64_t>(event.status) << 16 |
           static_cast<uint64_t>(event.cause) << 8 | event.tier);
   if (event.tag == 0 || event.tag > last_tag_) {
-    return fail(fmt::format("event of kind {} for tag {}, which was never given", static_cast<int>(event.kind),
-                            event.tag));
+    return fail(fmt::format("event of kind {} for tag {}, which was never given",
+                            static_cast<int>(event.kind), event.tag));
   }
   switch (event.kind) {
-    case EventKind::kWrite: return take_write(event);
-    case EventKind::kWriteBatch: return take_batch(event);
-    case EventKind::kResult: return take_result(event);
-    case EventKind::kReleased: return take_released(event);
+    case EventKind::kWrite:
+      return take_write(event);
+    case EventKind::kWriteBatch:
+      return take_batch(event);
+    case EventKind::kResult:
+      return take_result(event);
+    case EventKind::kReleased:
+      return take_released(event);
   }
 }
 
@@ -156,7 +196,8 @@ void Client::take_write(const Completion& event) {
   findings_.count("writes");
   const auto found = written_.find(event.tag);
   const uint32_t block = catalog_.find(event.key);
-  if (found == written_.end()) return fail(fmt::format("write event of tag {} after its batch's event", event.tag));
+  if (found == written_.end())
+    return fail(fmt::format("write event of tag {} after its batch's event", event.tag));
   Written& written = found->second;
   const auto writer = written.writers.find(block);
   if (writer == written.writers.end()) {
@@ -189,7 +230,8 @@ void Client::take_write(const Completion& event) {
 }
 
 void Client::take_batch(const Completion& event) {
-  if (written_.erase(event.tag) == 0) fail(fmt::format("batch event of tag {} came twice or for no store", event.tag));
+  if (written_.erase(event.tag) == 0)
+    fail(fmt::format("batch event of tag {} came twice or for no store", event.tag));
 }
 
 void Client::take_result(const Completion& event) {
@@ -199,14 +241,16 @@ void Client::take_result(const Completion& event) {
     into->second.has_result = true;
     return check_into(into->second);
   }
-  if (const auto found = prefetches_.find(event.tag); found != prefetches_.end() && !found->second.has_result) {
+  if (const auto found = prefetches_.find(event.tag);
+      found != prefetches_.end() && !found->second.has_result) {
     RunningPrefetch& prefetch = found->second;
     prefetch.has_result = true;
     const auto progress = prefetch.ticket.progress();
     observe(progress.arrived);
     if (!progress.ended) fail("prefetch: its event came before it ended");
     if (progress.asked != prefetch.asked.keys.size() || progress.arrived + progress.failed > progress.asked) {
-      fail(fmt::format("prefetch: asked {} arrived {} failed {}", progress.asked, progress.arrived, progress.failed));
+      fail(fmt::format("prefetch: asked {} arrived {} failed {}", progress.asked, progress.arrived,
+                       progress.failed));
     }
     if (prefetch.asked.cancelled) prefetches_.erase(found);
     return;
@@ -217,7 +261,8 @@ void Client::take_result(const Completion& event) {
 void Client::take_released(const Completion& event) {
   const auto found = intos_.find(event.tag);
   if (found == intos_.end()) {
-    if (!written_.contains(event.tag)) fail(fmt::format("released event of tag {} came twice or for no use", event.tag));
+    if (!written_.contains(event.tag))
+      fail(fmt::format("released event of tag {} came twice or for no use", event.tag));
     return;  // put's, whose bytes were copied inside the call
   }
   if (!found->second.has_result) fail("get_into: released came before result");
@@ -242,9 +287,8 @@ void Client::check_stuck() {
   report(written_, "a write", [](const Written& written) { return written.begun; });
   report(gets_, "a get", [](const RunningGet& get) { return get.asked.due; });
   report(intos_, "a get_into", [](const RunningInto& into) { return into.asked.due; });
-  report(prefetches_, "a prefetch", [&](const RunningPrefetch& prefetch) {
-    return prefetch.has_result ? now : prefetch.asked.begun;
-  });
+  report(prefetches_, "a prefetch",
+         [&](const RunningPrefetch& prefetch) { return prefetch.has_result ? now : prefetch.asked.begun; });
 }
 
 void Client::observe(uint64_t value) const {
@@ -269,7 +313,8 @@ void Client::say(const std::string& text) const {
 
 std::string Client::name(uint32_t block) const {
   if (block == kNoBlock) return "unknown block";
-  return fmt::format("block {} ({}, {} bytes)", block, to_hex(catalog_[block].key).substr(0, 8), catalog_[block].bytes);
+  return fmt::format("block {} ({}, {} bytes)", block, to_hex(catalog_[block].key).substr(0, 8),
+                     catalog_[block].bytes);
 }
 
 Client::Area* Client::free_area(std::vector<Area>& areas) {

@@ -1,6 +1,7 @@
-// One client of a store: carries out a workload's operations through the public API, keeps what it was given (handles,
-// running operations, reservations) for a while, and checks every answer against the oracle and the expected state.
-// Rows 1 and 2 use it alike, on virtual and on real time. One thread; several clients may share store and state.
+// One client of a store: carries out a workload's operations through the public API, keeps what it was given
+// (handles, running operations, reservations) for a while, and checks every answer against the oracle and the
+// expected state. Rows 1 and 2 use it alike, on virtual and on real time. One thread; several clients may
+// share store and state.
 #pragma once
 
 #include <cstdint>
@@ -37,21 +38,23 @@ struct ClientOptions {
   uint16_t tiers = 1;         // L2 tiers of the store
   uint16_t durable_tier = 1;  // whose ended writes survive a restart; 0: none
   uint64_t seed = 1;
-  bool alone = true;          // no other client: what is committed is in L1 a moment later
-  bool reliable = true;       // no faults: whatever is pinned is delivered
-  bool pristine = true;       // nothing was killed: no slot was left half overwritten under an old entry
-  bool complete = true;       // nothing leaves the durable tier: what ended there is found
-  bool instant = false;       // virtual time: what must not wait takes no time at all (P6)
-  base::Duration slack{0};    // how much later than its deadline an operation may answer
+  bool alone = true;     // no other client: what is committed is in L1 a moment later
+  bool reliable = true;  // no faults: whatever is pinned is delivered
+  bool pristine = true;  // nothing was killed: no slot was left half overwritten under an old entry
+  bool power_was_cut =
+      false;             // an old entry may be back over a slot that was written anew: damaged, and found so
+  bool complete = true;  // nothing leaves the durable tier: what ended there is found
+  bool instant = false;  // virtual time: what must not wait takes no time at all (P6)
+  base::Duration slack{0};  // how much later than its deadline an operation may answer
   base::Duration patience = std::chrono::seconds(120);  // an event later than this is a stuck operation
   bool verbose = false;
-  std::string context;        // where failures come from, for their text
+  std::string context;  // where failures come from, for their text
 };
 
 class Client {
  public:
-  Client(Store& store, const Catalog& catalog, ExpectedState& expected, const base::Clock& clock, Findings& findings,
-         ClientOptions options, ClientHooks hooks = {});
+  Client(Store& store, const Catalog& catalog, ExpectedState& expected, const base::Clock& clock,
+         Findings& findings, ClientOptions options, ClientHooks hooks = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -63,13 +66,14 @@ class Client {
   size_t owed() const;
   // Ends what runs and gives back every handle; events come later.
   void release_all();
-  // Asks for one block alone and checks the answer; used after a restart. Returns its writer, 0 when the store has
-  // it no more, nothing when time or room were too short or the answer was wrong.
+  // Asks for one block alone and checks the answer; used after a restart. Returns its writer, 0 when the
+  // store has it no more, nothing when time or room were too short or the answer was wrong.
   std::optional<Writer> check_block(uint32_t block, Timeout timeout);
 
   // Handed over at a simulated crash, when the store was killed: whatever it still owes will never come.
   void abandon();
   void set_complete(bool complete) { options_.complete = complete; }
+  void set_power_was_cut() { options_.power_was_cut = true; }
   uint64_t operations() const { return operations_; }
 
  private:
@@ -143,10 +147,12 @@ class Client {
   Asked ask(const Operation& operation) const;
   Asked ask(std::span<const uint32_t> blocks, Timeout timeout) const;
   std::vector<Writer> check_blocks(Asked& asked, Blocks blocks, bool hold, std::string_view what);
-  void check_reasons(const Asked& asked, size_t delivered, std::span<const MissReason> reasons, std::string_view what);
-  void check_owed(const Asked& asked, size_t delivered, std::span<const MissReason> reasons, std::string_view what);
-  Writer check_value(uint32_t block, const KeyState& before, std::span<const std::byte> bytes, uint16_t source,
+  void check_reasons(const Asked& asked, size_t delivered, std::span<const MissReason> reasons,
                      std::string_view what);
+  void check_owed(const Asked& asked, size_t delivered, std::span<const MissReason> reasons,
+                  std::string_view what);
+  Writer check_value(uint32_t block, const KeyState& before, std::span<const std::byte> bytes,
+                     uint16_t source, std::string_view what);
   void check_held(const HeldBlocks& held);
   void check_lateness(const Asked& asked, std::string_view what);
 
@@ -180,15 +186,16 @@ class Client {
   std::shared_ptr<CompletionQueue> queue_;
 
   uint64_t operations_ = 0;
+  bool releasing_ = false;  // nothing is held any more
   uint64_t last_tag_ = 0;
   Writer private_writers_ = 0;
   uint64_t area_bytes_ = 0;
   std::vector<Area> areas_;
-  std::map<uint64_t, Written> written_;       // by tag, until their batch event
-  std::map<uint64_t, RunningGet> gets_;       // until their result
-  std::map<uint64_t, RunningInto> intos_;     // until released
+  std::map<uint64_t, Written> written_;    // by tag, until their batch event
+  std::map<uint64_t, RunningGet> gets_;    // until their result
+  std::map<uint64_t, RunningInto> intos_;  // until released
   std::map<uint64_t, RunningPrefetch> prefetches_;
-  std::set<uint64_t> orphans_;                // destroyed before their result: at most one event may come
+  std::set<uint64_t> orphans_;  // destroyed before their result: at most one event may come
   std::deque<HeldBlocks> blocks_;
   std::deque<HeldReservations> reservations_;
   std::deque<Pin> pins_;

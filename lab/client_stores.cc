@@ -20,18 +20,21 @@ std::vector<BlockSpec> Client::specs(const Operation& operation, std::vector<uin
   blocks.assign(slice.begin(), slice.end());
   if (operation.repeat) blocks.push_back(blocks.front());
   std::vector<BlockSpec> specs;
-  for (const uint32_t block : blocks) specs.push_back({.key = catalog_[block].key, .bytes = catalog_[block].bytes});
+  for (const uint32_t block : blocks)
+    specs.push_back({.key = catalog_[block].key, .bytes = catalog_[block].bytes});
   return specs;
 }
 
 // S1: the kinds of answers a batch may get, in the order it may get them.
 void Client::check_reserve(std::span<const ReserveOutcome> outcomes, const Operation& operation) {
   const size_t asked = operation.count + (operation.repeat ? 1 : 0);
-  if (outcomes.size() != asked) return fail(fmt::format("reserve: {} answers for {} keys", outcomes.size(), asked));
+  if (outcomes.size() != asked)
+    return fail(fmt::format("reserve: {} answers for {} keys", outcomes.size(), asked));
   bool no_room = false;
   for (const ReserveOutcome outcome : outcomes) {
     observe(static_cast<uint64_t>(outcome));
-    if (no_room && outcome != ReserveOutcome::kNoRoom) fail("reserve: an answer other than no_room after no_room");
+    if (no_room && outcome != ReserveOutcome::kNoRoom)
+      fail("reserve: an answer other than no_room after no_room");
     no_room = no_room || outcome == ReserveOutcome::kNoRoom;
     if (outcome == ReserveOutcome::kNoRoom) findings_.count("no_room");
   }
@@ -61,7 +64,8 @@ void Client::store_blocks(const Operation& operation, bool hold) {
     }
     if (!reservation) continue;
     if (reservation.key() != wanted[i].key || reservation.bytes().size() != wanted[i].bytes) {
-      fail(fmt::format("{}: a buffer of {} bytes, or of another key", name(blocks[i]), reservation.bytes().size()));
+      fail(fmt::format("{}: a buffer of {} bytes, or of another key", name(blocks[i]),
+                       reservation.bytes().size()));
       continue;
     }
     // What is held is filled with bytes nobody may ever see: P2.
@@ -69,8 +73,8 @@ void Client::store_blocks(const Operation& operation, bool hold) {
     mine.reservations.push_back(std::move(reservation));
     mine.blocks.push_back(blocks[i]);
   }
-  say(fmt::format("{} chain {} [{}, +{}): {} buffers", hold ? "reserve" : "store", operation.chain, operation.first,
-                  operation.count, mine.blocks.size()));
+  say(fmt::format("{} chain {} [{}, +{}): {} buffers", hold ? "reserve" : "store", operation.chain,
+                  operation.first, operation.count, mine.blocks.size()));
   if (hold) {
     if (!mine.blocks.empty()) reservations_.push_back(std::move(mine));
   } else {
@@ -155,7 +159,8 @@ void Client::put(const Operation& operation) {
   check_reserve(*outcomes, operation);
   const auto accepted = std::ranges::count(*outcomes, ReserveOutcome::kBuffer);
   findings_.count("blocks_stored", static_cast<uint64_t>(accepted));
-  say(fmt::format("put chain {} [{}, +{}): {} accepted", operation.chain, operation.first, operation.count, accepted));
+  say(fmt::format("put chain {} [{}, +{}): {} accepted", operation.chain, operation.first, operation.count,
+                  accepted));
 }
 
 void Client::remove(const Operation& operation) {
@@ -180,10 +185,11 @@ void Client::clear(const Operation& operation) {
 }
 
 // D1: once acknowledged no lookup sees them.
-void Client::end_removal(std::span<const uint32_t> blocks, const Result<uint64_t>& answer, std::string_view what) {
+void Client::end_removal(std::span<const uint32_t> blocks, const Result<uint64_t>& answer,
+                         std::string_view what) {
   observe(answer.value_or(UINT64_MAX));
-  say(fmt::format("{} {} keys from {}: {}", what, blocks.size(), name(blocks[0]), answer ? fmt::format("{} were there", *answer)
-                                                                : to_string(answer.error())));
+  say(fmt::format("{} {} keys from {}: {}", what, blocks.size(), name(blocks[0]),
+                  answer ? fmt::format("{} were there", *answer) : to_string(answer.error())));
   if (!answer) {
     findings_.count("removals_failed");
     if (options_.reliable) fail(fmt::format("{}: {}", what, to_string(answer.error())));
@@ -195,7 +201,8 @@ void Client::end_removal(std::span<const uint32_t> blocks, const Result<uint64_t
     expected_.end_remove(block);
     if (hooks_.removed) hooks_.removed(block, before);
     const auto found = store_.lookup(std::span(&catalog_[block].key, 1));
-    if (found && found->found != 0) fail(fmt::format("{}: found after {}, tiers {:#x}", name(block), what, found->where[0]));
+    if (found && found->found != 0)
+      fail(fmt::format("{}: found after {}, tiers {:#x}", name(block), what, found->where[0]));
   }
 }
 

@@ -39,14 +39,16 @@ std::string replay(const RowOptions& options, uint64_t seed, uint64_t count) {
 class Child {
  public:
   Child(const RowOptions& row, const std::string& directory, uint64_t seed, uint64_t cycle, bool check) {
-    std::vector<std::string> words{row.program, "child",   "--dir",  directory, "--seed", std::to_string(seed),
-                                   "--cycle",   std::to_string(cycle)};
+    std::vector<std::string> words{
+        row.program,          "child", "--dir", directory, "--seed", std::to_string(seed), "--cycle",
+        std::to_string(cycle)};
     if (check) words.push_back("--check");
     if (row.verbose) words.push_back("--verbose");
     std::vector<char*> arguments;
     for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
-    if (::posix_spawn(&pid_, row.program.c_str(), nullptr, nullptr, arguments.data(), environ) != 0) pid_ = -1;
+    if (::posix_spawn(&pid_, row.program.c_str(), nullptr, nullptr, arguments.data(), environ) != 0)
+      pid_ = -1;
   }
   ~Child() { kill_now(); }
   Child(const Child&) = delete;
@@ -100,8 +102,8 @@ class Cycles {
     if (findings_.clean()) {
       std::filesystem::remove_all(directory_);
     } else {
-      findings_.failures.push_back(fmt::format("kept: {}; again: {}", directory_.string(),
-                                               replay(options_, seed_, count_)));
+      findings_.failures.push_back(
+          fmt::format("kept: {}; again: {}", directory_.string(), replay(options_, seed_, count_)));
     }
     return std::move(findings_);
   }
@@ -113,7 +115,8 @@ class Cycles {
     Child child(options_, directory_, seed_, cycle, false);
     if (!child.started()) return findings_.fail(fmt::format("cannot start {}", options_.program));
     if (child.wait(time)) {
-      return findings_.fail(fmt::format("cycle {}: the working child {} before its kill", cycle, child.how_it_ended()));
+      return findings_.fail(
+          fmt::format("cycle {}: the working child {} before its kill", cycle, child.how_it_ended()));
     }
     child.kill_now();
     findings_.count("cycles");
@@ -138,8 +141,10 @@ class Cycles {
   void read_journal() {
     std::ifstream journal(directory_ / "failures");
     for (std::string text; std::getline(journal, text);) {
-      if (text.starts_with("WRONG")) findings_.fail_wrong(text);
-      else findings_.fail(text);
+      if (text.starts_with("WRONG"))
+        findings_.fail_wrong(text);
+      else
+        findings_.fail(text);
     }
     std::ifstream file(directory_ / "expected", std::ios::binary | std::ios::ate);
     const auto bytes = static_cast<uint64_t>(std::max<int64_t>(0, file.tellg()));

@@ -1,5 +1,5 @@
-// Row 2: kill -9, black box. A child process runs 4 clients on a real directory and is killed at a random moment;
-// another then opens the directory and checks what the expected-state file owes.
+// Row 2: kill -9, black box. A child process runs 4 clients on a real directory and is killed at a random
+// moment; another then opens the directory and checks what the expected-state file owes.
 #pragma once
 
 #include <cstdint>

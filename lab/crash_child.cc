@@ -68,16 +68,21 @@ class Journal {
   int fd_;
 };
 
-void work(Store& store, const Scene& scene, ExpectedState& expected, const ChildOptions& child, uint32_t number,
-          const Journal& journal) {
+void work(Store& store, const Scene& scene, ExpectedState& expected, const ChildOptions& child,
+          uint32_t number, const Journal& journal) {
   const base::SteadyClock clock;
   Findings findings;
   Client client(store, scene.catalog, expected, clock, findings,
-                {.number = number, .alone = false, .reliable = true, .pristine = false, .complete = true, .verbose = child.verbose,
+                {.number = number,
+                 .alone = false,
+                 .reliable = true,
+                 .pristine = false,
+                 .complete = true,
+                 .verbose = child.verbose,
                  .context = fmt::format("seed {} cycle {} client {} ", child.seed, child.cycle, number)});
-  Workload workload(scene.catalog, {.seed = child.seed * 1'000'003 + child.cycle * 16 + number,
-                                    .owner = number,
-                                    .owners = kClients});
+  Workload workload(
+      scene.catalog,
+      {.seed = child.seed * 1'000'003 + child.cycle * 16 + number, .owner = number, .owners = kClients});
   size_t written = 0;
   for (;;) {
     const Operation operation = workload.next();
@@ -85,7 +90,8 @@ void work(Store& store, const Scene& scene, ExpectedState& expected, const Child
     client.poll();
     expected.count_operation();
     journal.write_new(findings, written);
-    if (operation.kind == OpKind::kPause) std::this_thread::sleep_for(std::chrono::microseconds(operation.pick % 500));
+    if (operation.kind == OpKind::kPause)
+      std::this_thread::sleep_for(std::chrono::microseconds(operation.pick % 500));
   }
 }
 
@@ -107,7 +113,8 @@ int run_worker(const Scene& scene, ExpectedState& expected, const ChildOptions& 
 }
 
 // Every block of the catalog alone, in an order that follows from the cycle.
-void check_all(Client& client, const Catalog& catalog, ExpectedState& expected, uint64_t cycle, Findings& findings) {
+void check_all(Client& client, const Catalog& catalog, ExpectedState& expected, uint64_t cycle,
+               Findings& findings) {
   base::Random random(cycle);
   std::vector<uint32_t> order(catalog.size());
   for (uint32_t i = 0; i < order.size(); i++) order[i] = i;
@@ -131,20 +138,28 @@ int run_checker(const Scene& scene, ExpectedState& expected, const ChildOptions&
     findings.fail(fmt::format("seed {} cycle {}: cannot open after a kill: {}", child.seed, child.cycle,
                               store.error().message));
   } else {
-    const ClientOptions how{.alone = true, .reliable = true, .pristine = false, .complete = true, .verbose = child.verbose,
-                            .context = fmt::format("seed {} cycle {} after the kill, ", child.seed, child.cycle)};
+    const ClientOptions how{
+        .alone = true,
+        .reliable = true,
+        .pristine = false,
+        .complete = true,
+        .verbose = child.verbose,
+        .context = fmt::format("seed {} cycle {} after the kill, ", child.seed, child.cycle)};
     const bool recovered = (*store)->wait_recovered(kRecoveryTimeout);
     const uint64_t recovery_ms = elapsed_ms();
     findings.count("max_recovery_ms", recovery_ms);
     if (!recovered || recovery_ms > kRecoveryMsMax) {
-      findings.fail(fmt::format("seed {} cycle {}: recovery took {} ms", child.seed, child.cycle, recovery_ms));
+      findings.fail(
+          fmt::format("seed {} cycle {}: recovery took {} ms", child.seed, child.cycle, recovery_ms));
     }
     Client client(**store, scene.catalog, expected, clock, findings, how);
     check_all(client, scene.catalog, expected, child.cycle, findings);
     client.poll();
     const StoreStats stats = (*store)->stats();
-    if (stats.tiers[1].evictions + stats.tiers[1].evicted_segments > 0) findings.fail("the disk tier evicted");
-    if (stats.tiers[1].allocated_bytes > stats.tiers[1].capacity_bytes) findings.fail("the disk tier is over capacity");
+    if (stats.tiers[1].evictions + stats.tiers[1].evicted_segments > 0)
+      findings.fail("the disk tier evicted");
+    if (stats.tiers[1].allocated_bytes > stats.tiers[1].capacity_bytes)
+      findings.fail("the disk tier is over capacity");
   }
   std::ofstream(child.directory + "/report") << to_json(findings).dump();
   if (child.cycle % 4 == 0) return 0;  // closed in order

@@ -37,8 +37,8 @@ Outcome<std::unique_ptr<ExpectedState>> ExpectedState::open(const std::string& p
   if (fd < 0) return system_failure(path, "cannot open");
   const size_t bytes = sizeof(Head) + size_t{keys} * sizeof(Entry);
   struct stat status{};
-  const bool sized = ::fstat(fd, &status) == 0 &&
-                     (status.st_size != 0 || ::ftruncate(fd, static_cast<off_t>(bytes)) == 0);
+  const bool sized =
+      ::fstat(fd, &status) == 0 && (status.st_size != 0 || ::ftruncate(fd, static_cast<off_t>(bytes)) == 0);
   if (!sized) {
     auto error = system_failure(path, "cannot size");
     ::close(fd);
@@ -46,7 +46,8 @@ Outcome<std::unique_ptr<ExpectedState>> ExpectedState::open(const std::string& p
   }
   if (status.st_size != 0 && static_cast<size_t>(status.st_size) != bytes) {
     ::close(fd);
-    return failure(Code::kForeign, fmt::format("{}: {} bytes, {} keys need {}", path, status.st_size, keys, bytes));
+    return failure(Code::kForeign,
+                   fmt::format("{}: {} bytes, {} keys need {}", path, status.st_size, keys, bytes));
   }
   void* mapping = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   ::close(fd);
@@ -62,7 +63,8 @@ Outcome<std::unique_ptr<ExpectedState>> ExpectedState::open(const std::string& p
 
 KeyState ExpectedState::of(uint32_t key) const {
   const Entry& entry = entries_[key];
-  // `removed` first and `begun` last: a reader beside the owner sees at most too much allowed, never too little.
+  // `removed` first and `begun` last: a reader beside the owner sees at most too much allowed, never too
+  // little.
   KeyState state;
   state.removed = entry.removed.load(std::memory_order_acquire);
   state.durable = entry.durable.load(std::memory_order_acquire);
@@ -79,21 +81,25 @@ Writer ExpectedState::begin_write(uint32_t key) {
 
 void ExpectedState::write_durable(uint32_t key, Writer writer) {
   Entry& entry = entries_[key];
-  if (writer > entry.durable.load(std::memory_order_relaxed)) entry.durable.store(writer, std::memory_order_release);
+  if (writer > entry.durable.load(std::memory_order_relaxed))
+    entry.durable.store(writer, std::memory_order_release);
 }
 
 void ExpectedState::begin_remove(uint32_t key) {
-  entries_[key].removing.store(entries_[key].begun.load(std::memory_order_relaxed), std::memory_order_release);
+  entries_[key].removing.store(entries_[key].begun.load(std::memory_order_relaxed),
+                               std::memory_order_release);
 }
 
 void ExpectedState::end_remove(uint32_t key) {
-  entries_[key].removed.store(entries_[key].removing.load(std::memory_order_relaxed), std::memory_order_release);
+  entries_[key].removed.store(entries_[key].removing.load(std::memory_order_relaxed),
+                              std::memory_order_release);
 }
 
 void ExpectedState::forgive(uint32_t key, Writer removed) {
   Entry& entry = entries_[key];
   entry.durable.store(0, std::memory_order_release);
-  if (removed < entry.removed.load(std::memory_order_relaxed)) entry.removed.store(removed, std::memory_order_release);
+  if (removed < entry.removed.load(std::memory_order_relaxed))
+    entry.removed.store(removed, std::memory_order_release);
 }
 
 void ExpectedState::settle(uint32_t key, Writer found) {

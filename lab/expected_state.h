@@ -1,6 +1,6 @@
-// What the store was told and what it acknowledged, key by key, in a file outside the store that outlives a killed
-// process (as RocksDB's db_stress keeps it). Per key four counters in program order, so that after a crash every
-// answer is either allowed or a defect:
+// What the store was told and what it acknowledged, key by key, in a file outside the store that outlives a
+// killed process (as RocksDB's db_stress keeps it). Per key four counters in program order, so that after a
+// crash every answer is either allowed or a defect:
 //
 //   begun     the last writer that may have committed        (set before the commit: the pending mark)
 //   durable   a writer up to this one ended its write to disk (set after its completion)
@@ -53,10 +53,13 @@ class ExpectedState {
  public:
   // In memory only.
   explicit ExpectedState(uint32_t keys);
-  // The file; made with all counters zero when it is missing. Errors: a file of another number of keys, the system's.
+  // The file; made with all counters zero when it is missing. Errors: a file of another number of keys, the
+  // system's.
   static Outcome<std::unique_ptr<ExpectedState>> open(const std::string& path, uint32_t keys);
   // How many keys a file of so many bytes has.
-  static uint64_t keys_of_file(uint64_t bytes) { return bytes < sizeof(Head) ? 0 : (bytes - sizeof(Head)) / sizeof(Entry); }
+  static uint64_t keys_of_file(uint64_t bytes) {
+    return bytes < sizeof(Head) ? 0 : (bytes - sizeof(Head)) / sizeof(Entry);
+  }
   ~ExpectedState();
   ExpectedState(const ExpectedState&) = delete;
   ExpectedState& operator=(const ExpectedState&) = delete;

@@ -22,8 +22,8 @@ struct Machine::Process {
       how.latency = machine.options_.latency;
       how.read_bytes_per_ns = how.write_bytes_per_ns = machine.options_.bytes_per_ns;
       engines.push_back(std::make_unique<io::FaultEngine>(
-          std::make_unique<io::SimEngine>(machine.disk_, machine.executor_, machine.executor_, how), machine.faults_,
-          machine.executor_, machine.executor_));
+          std::make_unique<io::SimEngine>(machine.disk_, machine.executor_, machine.executor_, how),
+          machine.faults_, machine.executor_, machine.executor_));
       schedulers.push_back(std::make_unique<io::IoScheduler>(*engines.back(), io::SchedulerOptions{}));
     }
   }

@@ -1,5 +1,6 @@
-// A simulated machine: virtual time, a disk that outlives the store on it, and a plan of what goes wrong. The whole
-// store runs on it: terrace::Store over StorageManager, the disk tier, schedulers, the simulated engine.
+// A simulated machine: virtual time, a disk that outlives the store on it, and a plan of what goes wrong. The
+// whole store runs on it: terrace::Store over StorageManager, the disk tier, schedulers, the simulated
+// engine.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +22,9 @@ namespace terrace::lab {
 
 struct MachineOptions {
   uint64_t seed = 1;
-  StoreOptions store;              // its tiers are the machine's to fill in
-  tier::disk::DiskOptions disk;    // paths and capacity among them
-  bool mock_tier = false;          // a second tier behind the disk, which restarts empty
+  StoreOptions store;            // its tiers are the machine's to fill in
+  tier::disk::DiskOptions disk;  // paths and capacity among them
+  bool mock_tier = false;        // a second tier behind the disk, which restarts empty
   io::SimDiskOptions sim_disk;
   base::Duration latency = std::chrono::microseconds(80);
   double bytes_per_ns = 2.0;
@@ -40,9 +41,11 @@ class Machine {
   Outcome<void> start();
   Store& store() { return *store_; }
   bool running() const { return store_ != nullptr; }
-  // Ends the store in order. Handles into it must be gone. Returns what close() abandoned, UINT64_MAX for an error.
+  // Ends the store in order. Handles into it must be gone. Returns what close() abandoned, UINT64_MAX for an
+  // error.
   uint64_t stop(Timeout drain);
-  // kill -9, or a power cut drawn from `random`. The store still exists afterwards, dead: drop every handle, bury().
+  // kill -9, or a power cut drawn from `random`. The store still exists afterwards, dead: drop every handle,
+  // bury().
   void kill() { disk_.kill(); }
   void cut_power(base::Random& random) { disk_.crash(random); }
   void bury();

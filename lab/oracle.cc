@@ -67,7 +67,9 @@ uint64_t first_difference(const Words& words, std::span<const std::byte> value) 
   return std::memcmp(value.data() + whole * kWord, &expected, tail) == 0 ? whole + 1 : whole;
 }
 
-uint64_t word_count(uint64_t bytes) { return (bytes + kWord - 1) / kWord; }
+uint64_t word_count(uint64_t bytes) {
+  return (bytes + kWord - 1) / kWord;
+}
 
 }  // namespace
 
@@ -91,7 +93,8 @@ void fill(const Key& key, Writer writer, std::span<std::byte> value) {
 Verdict verify(const Key& key, std::span<const std::byte> value, Writer hint) {
   if (value.size() < kWord) {
     for (Writer writer = hint; writer > 0; writer--) {
-      if (first_difference(Words(key, writer), value) == word_count(value.size())) return {true, writer, 0, 0};
+      if (first_difference(Words(key, writer), value) == word_count(value.size()))
+        return {true, writer, 0, 0};
     }
     return {false, 0, 0, value.empty() ? 0 : load_word(value, 0)};
   }
@@ -107,10 +110,11 @@ std::string describe(const Key& key, std::span<const std::byte> value, const Ver
   if (verdict.right) return fmt::format("key {}: whole value of writer {}", name, verdict.writer);
   const WordOrigin origin = read_word(key, verdict.found);
   const bool ours = origin.position < kBlockBytesMax / kWord && origin.writer != 0;
-  return fmt::format("key {}: word {} of {} is {:#018x}{}, expected writer {}", name, verdict.wrong_word,
-                     word_count(value.size()), verdict.found,
-                     ours ? fmt::format(" (word {} of writer {})", origin.position, origin.writer) : " (not of this key)",
-                     verdict.writer);
+  return fmt::format(
+      "key {}: word {} of {} is {:#018x}{}, expected writer {}", name, verdict.wrong_word,
+      word_count(value.size()), verdict.found,
+      ours ? fmt::format(" (word {} of writer {})", origin.position, origin.writer) : " (not of this key)",
+      verdict.writer);
 }
 
 }  // namespace terrace::lab

@@ -1,6 +1,7 @@
-// The content oracle: the right bytes of a block follow from its key and its writer, so nothing has to be remembered.
-// Word i (8 bytes) is an invertible function of key, writer and i: a swapped, shifted, torn, stale or mixed value shows
-// in one word, and a wrong word that stands elsewhere by right can be read back ("writer 3, word 17").
+// The content oracle: the right bytes of a block follow from its key and its writer, so nothing has to be
+// remembered. Word i (8 bytes) is an invertible function of key, writer and i: a swapped, shifted, torn,
+// stale or mixed value shows in one word, and a wrong word that stands elsewhere by right can be read back
+// ("writer 3, word 17").
 #pragma once
 
 #include <cstddef>
@@ -33,12 +34,12 @@ void fill(const Key& key, Writer writer, std::span<std::byte> value);
 
 struct Verdict {
   bool right = false;
-  Writer writer = 0;         // who wrote the first word; 0 when the value is too short to tell
-  uint64_t wrong_word = 0;   // index of the first word that differs from that writer's
-  uint64_t found = 0;        // that word
+  Writer writer = 0;        // who wrote the first word; 0 when the value is too short to tell
+  uint64_t wrong_word = 0;  // index of the first word that differs from that writer's
+  uint64_t found = 0;       // that word
 };
-// Whether the value is one whole value of one writer of `key`. Values below 8 bytes are compared with `hint`, the writer
-// that may have written them, and each one before it down to 1.
+// Whether the value is one whole value of one writer of `key`. Values below 8 bytes are compared with `hint`,
+// the writer that may have written them, and each one before it down to 1.
 Verdict verify(const Key& key, std::span<const std::byte> value, Writer hint = 0);
 
 // "word 12 of 512 is 0x... (writer 3, word 9 of this key)": for the report of a wrong value.

@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t kFailuresOfOne = 3;
 
-bool merges_by_maximum(const std::string& name) { return name.starts_with("max_"); }
+bool merges_by_maximum(const std::string& name) {
+  return name.starts_with("max_");
+}
 
 }  // namespace
 
@@ -50,13 +52,17 @@ void Findings::add(const Findings& other) {
   failed += other.failed;
   for (const auto& [name, value] : other.counts) count(name, value);
   // A few of each, so that many kinds show.
-  for (size_t i = 0; i < std::min<size_t>(other.failures.size(), kFailuresOfOne); i++) keep(other.failures[i]);
+  for (size_t i = 0; i < std::min<size_t>(other.failures.size(), kFailuresOfOne); i++)
+    keep(other.failures[i]);
 }
 
 nlohmann::json to_json(const Findings& findings) {
   nlohmann::json counts = nlohmann::json::array();
   for (const auto& [name, value] : findings.counts) counts.push_back({name, value});
-  return {{"wrong", findings.wrong}, {"failed", findings.failed}, {"failures", findings.failures}, {"counts", counts}};
+  return {{"wrong", findings.wrong},
+          {"failed", findings.failed},
+          {"failures", findings.failures},
+          {"counts", counts}};
 }
 
 Findings findings_from_json(const nlohmann::json& json) {
@@ -74,8 +80,8 @@ std::string line(const RowReport& report) {
   if (!report.skipped.empty()) return fmt::format("row {}: skipped: {}", report.row, report.skipped);
   std::string text = fmt::format("row {}:", report.row);
   for (const auto& [name, value] : report.findings.counts) text += fmt::format(" {}={}", name, value);
-  return text + fmt::format(" wrong={} failed={} {} in {:.1f} s", report.findings.wrong, report.findings.failed,
-                            report.passed() ? "passed" : "FAILED", report.seconds);
+  return text + fmt::format(" wrong={} failed={} {} in {:.1f} s", report.findings.wrong,
+                            report.findings.failed, report.passed() ? "passed" : "FAILED", report.seconds);
 }
 
 nlohmann::json to_json(const RowReport& report) {

@@ -15,8 +15,8 @@ inline constexpr size_t kFailuresKept = 60;
 
 // What one seed, cycle or batch of cases found. Reports of a row add up.
 struct Findings {
-  uint64_t wrong = 0;         // wrong bytes: P1, P2, P3 broken
-  uint64_t failed = 0;        // every other broken rule
+  uint64_t wrong = 0;                 // wrong bytes: P1, P2, P3 broken
+  uint64_t failed = 0;                // every other broken rule
   std::vector<std::string> failures;  // in words, each with what replays it; at most kFailuresKept
   std::vector<std::pair<std::string, uint64_t>> counts;  // summed by name, in order of first mention
 

@@ -15,21 +15,27 @@ namespace {
 
 constexpr std::array<Row, 4> kRows{{
     {1, "deterministic simulation", "seeds",
-     "The whole store on virtual time: hostile sizes, small L1, faults, power cuts and kills by seed.", run_simulation},
+     "The whole store on virtual time: hostile sizes, small L1, faults, power cuts and kills by seed.",
+     run_simulation},
     {2, "kill -9, black box", "cycles",
-     "A real process with 4 clients on a real directory is killed after 20 to 400 ms; what it acknowledged is there.",
+     "A real process with 4 clients on a real directory is killed after 20 to 400 ms; what it acknowledged "
+     "is there.",
      run_crash},
     {5, "bit rot", "rounds",
-     "Bits of headers, slot tables, superblocks and payloads are flipped, pages zeroed, filled with 0xFF and swapped.",
+     "Bits of headers, slot tables, superblocks and payloads are flipped, pages zeroed, filled with 0xFF and "
+     "swapped.",
      run_bitrot},
     {6, "misdirection and previous lives", "cases",
-     "Writes and reads land elsewhere, old records and files of other stores and generations are put in place.",
+     "Writes and reads land elsewhere, old records and files of other stores and generations are put in "
+     "place.",
      run_misdirection},
 }};
 
 }  // namespace
 
-std::span<const Row> rows() { return kRows; }
+std::span<const Row> rows() {
+  return kRows;
+}
 
 const Row* find_row(int number) {
   for (const Row& row : kRows) {

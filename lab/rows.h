@@ -1,4 +1,5 @@
-// The rows of the test matrix that are built, and what they are run with. A row is one function and one line of rows.cc.
+// The rows of the test matrix that are built, and what they are run with. A row is one function and one line
+// of rows.cc.
 #pragma once
 
 #include <chrono>
@@ -20,10 +21,10 @@ struct RowOptions {
   std::optional<uint64_t> ops;        // operations of a seed
   std::chrono::seconds limit{86400};  // start nothing new after this
   unsigned processes = 2;
-  std::string directory;              // for real files; made and removed by the row
-  std::string program;                // terrace-lab itself, for rows with child processes
-  bool verbose = false;               // print every operation: for the replay of one seed
-  bool progress = false;              // a line on standard error that grows
+  std::string directory;  // for real files; made and removed by the row
+  std::string program;    // terrace-lab itself, for rows with child processes
+  bool verbose = false;   // print every operation: for the replay of one seed
+  bool progress = false;  // a line on standard error that grows
 };
 
 struct Row {

@@ -13,7 +13,9 @@ namespace {
 
 using io::FaultKind;
 
-uint64_t between(base::Random& random, uint64_t least, uint64_t most) { return least + random.below(most - least + 1); }
+uint64_t between(base::Random& random, uint64_t least, uint64_t most) {
+  return least + random.below(most - least + 1);
+}
 
 uint64_t log_between(base::Random& random, uint64_t least, uint64_t most) {
   const double low = std::log2(static_cast<double>(least)), high = std::log2(static_cast<double>(most));
@@ -38,12 +40,14 @@ CatalogOptions draw_catalog(uint64_t seed, base::Random& random) {
 
 void draw_faults(Scenario& scenario, base::Random& random) {
   const auto maybe = [&](FaultKind kind, double most) {
-    if (random.one_in(3)) scenario.faults.chance[kind] = most / static_cast<double>(log_between(random, 1, 32));
+    if (random.one_in(3))
+      scenario.faults.chance[kind] = most / static_cast<double>(log_between(random, 1, 32));
   };
   if (scenario.errors) {
-    for (const FaultKind kind : {FaultKind::kReadError, FaultKind::kWriteError, FaultKind::kSyncError,
-                                 FaultKind::kOpenError, FaultKind::kAllocateError, FaultKind::kAllocateNoSpace,
-                                 FaultKind::kRemoveError, FaultKind::kListError, FaultKind::kLockError}) {
+    for (const FaultKind kind :
+         {FaultKind::kReadError, FaultKind::kWriteError, FaultKind::kSyncError, FaultKind::kOpenError,
+          FaultKind::kAllocateError, FaultKind::kAllocateNoSpace, FaultKind::kRemoveError,
+          FaultKind::kListError, FaultKind::kLockError}) {
       maybe(kind, 1.0 / 16);
     }
     maybe(FaultKind::kBadSector, 1.0 / 256);
@@ -71,7 +75,8 @@ void draw_machine(Scenario& scenario, base::Random& random) {
   const uint64_t roomy = 3 * records + 64 * machine.disk.segment_bytes;
   const uint64_t tight = records / 2 + 3 * machine.disk.segment_bytes;
   machine.disk.capacity_bytes = paths * (scenario.roomy ? roomy : tight);
-  machine.disk.sync_interval = random.one_in(3) ? std::chrono::milliseconds(50) : std::chrono::milliseconds(1000);
+  machine.disk.sync_interval =
+      random.one_in(3) ? std::chrono::milliseconds(50) : std::chrono::milliseconds(1000);
   machine.disk.sync_bytes = log_between(random, 256 * base::kKiB, 256 * base::kMiB);
   machine.latency = std::chrono::microseconds(log_between(random, 5, 2000));
   machine.bytes_per_ns = random.one_in(4) ? 0.1 : 2.0;
@@ -95,7 +100,8 @@ Scenario draw_scenario(uint64_t seed) {
   base::Random random(seed ^ 0x5CE4A210);
   Scenario scenario;
   scenario.roomy = !random.one_in(3);
-  const uint64_t weather = random.below(10);  // four fair, three with errors, two that lie, one with everything
+  const uint64_t weather =
+      random.below(10);  // four fair, three with errors, two that lie, one with everything
   scenario.errors = weather == 4 || weather == 5 || weather == 6 || weather == 9;
   scenario.lies = weather >= 7;
   scenario.full_device = weather == 6;
@@ -112,7 +118,8 @@ std::string describe(const Scenario& scenario) {
   const Catalog catalog(scenario.catalog);
   const MachineOptions& machine = scenario.machine;
   std::string text = fmt::format(
-      "{} blocks in {} chains, sizes {} up to {}, {} in all; L1 {}; disk {} in {} paths, segments of {}, {}; {} lives",
+      "{} blocks in {} chains, sizes {} up to {}, {} in all; L1 {}; disk {} in {} paths, segments of {}, {}; "
+      "{} lives",
       catalog.size(), catalog.chains(), to_string(scenario.catalog.mix), scenario.catalog.bytes_max,
       base::format_size(catalog.bytes()), base::format_size(machine.store.l1.budget),
       base::format_size(machine.disk.capacity_bytes), machine.disk.paths.size(),

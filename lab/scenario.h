@@ -14,10 +14,10 @@ struct Scenario {
   CatalogOptions catalog;
   MachineOptions machine;
   io::FaultRates faults;
-  bool errors = false;     // the device reports errors, or is late
-  bool lies = false;       // the device says that all is well, and it is not
+  bool errors = false;       // the device reports errors, or is late
+  bool lies = false;         // the device says that all is well, and it is not
   bool full_device = false;  // another process takes the device's space now and then
-  bool roomy = true;       // nothing is ever evicted from the disk: everything is owed
+  bool roomy = true;         // nothing is ever evicted from the disk: everything is owed
   bool removes = true;
   uint32_t lives = 1;
   uint32_t pace_us = 100;  // virtual time between operations, up to

@@ -43,7 +43,8 @@ class PowerLedger {
     entry.removed_since = clock_.now();
   }
   void synced() { synced_ = clock_.now(); }
-  // The process ends; what was synced by then is safe for good. Group syncs count only where nothing disturbed them.
+  // The process ends; what was synced by then is safe for good. Group syncs count only where nothing
+  // disturbed them.
   void end_life(base::Duration sync_interval, bool group_syncs_count) {
     const base::TimePoint group = clock_.now() - 2 * sync_interval - std::chrono::seconds(1);
     const base::TimePoint safe = group_syncs_count ? std::max(synced_, group) : synced_;
@@ -146,7 +147,12 @@ class Simulation {
     if (!untouched) work(random_.below(100), true);
     if (!machine_.store().wait_recovered(kRecoveryTimeout)) fail("recovery did not end");
     client_->set_complete(complete_);
+    // What a power cut left is strictly owed only before anything stored since then was said to be there
+    // already.
+    if (findings_.counted("power_cuts") > 0 && !(power_just_cut_ && untouched)) client_->set_power_was_cut();
     check_all(complete_ && untouched);
+    power_just_cut_ = false;
+    if (findings_.counted("power_cuts") > 0) client_->set_power_was_cut();
     set_weather(!scenario_.reliable());
     return true;
   }
@@ -168,11 +174,12 @@ class Simulation {
     hooks.durable = [this](uint32_t block, Writer) { ledger_.durable(block); };
     hooks.removed = [this](uint32_t block, Writer before) { ledger_.removed(block, before); };
     hooks.synced = [this] { ledger_.synced(); };
-    client_ = std::make_unique<Client>(machine_.store(), catalog_, expected_, machine_.time(), findings_, how, hooks);
+    client_ = std::make_unique<Client>(machine_.store(), catalog_, expected_, machine_.time(), findings_, how,
+                                       hooks);
   }
 
-  // After a restart: each block alone. With `settle` what is found now stays, and what is gone stays gone: devices do
-  // not err nor evict, and no writer of this life stands beside an older one that recovery found.
+  // After a restart: each block alone. With `settle` what is found now stays, and what is gone stays gone:
+  // devices do not err nor evict, and no writer of this life stands beside an older one that recovery found.
   void check_all(bool settle) {
     for (uint32_t block = 0; block < catalog_.size(); block++) {
       const bool owed = complete_ && expected_.of(block).must_be_found();
@@ -257,7 +264,8 @@ class Simulation {
       fail(fmt::format("{} asked, {} delivered, {} misses", stats.keys_asked, stats.keys_delivered, misses));
     }
     for (const TierStats& tier : stats.tiers) {
-      const bool over = tier.capacity_bytes > 0 && std::max(tier.used_bytes, tier.allocated_bytes) > tier.capacity_bytes;
+      const bool over =
+          tier.capacity_bytes > 0 && std::max(tier.used_bytes, tier.allocated_bytes) > tier.capacity_bytes;
       if (over) {
         fail(fmt::format("{}: {} used, {} allocated of {}", tier.name, tier.used_bytes, tier.allocated_bytes,
                          tier.capacity_bytes));
@@ -269,9 +277,12 @@ class Simulation {
 
   void end_life(bool last) {
     const uint64_t kind = last ? 0 : random_.below(4);
-    if (kind == 0) close_in_order();
-    else if (kind == 3) cut_power();
-    else kill();
+    if (kind == 0)
+      close_in_order();
+    else if (kind == 3)
+      cut_power();
+    else
+      kill();
     machine_.time().run_for(std::chrono::seconds(20));
     if (!machine_.store_is_gone()) {
       findings_.count("leaks");
@@ -299,7 +310,8 @@ class Simulation {
 
   void drain() {
     const base::TimePoint until = machine_.time().now() + kPatience + std::chrono::seconds(10);
-    while (client_->owed() > 0 && machine_.time().now() < until) {
+    // Writes nobody asked to be told of, and loads that were left to end by themselves, end too.
+    while ((client_->owed() > 0 || held(machine_.store().stats()) > 0) && machine_.time().now() < until) {
       machine_.time().run_for(std::chrono::milliseconds(10));
       client_->poll();
     }
@@ -308,18 +320,22 @@ class Simulation {
     client_->poll();
   }
 
+  static uint64_t held(const StoreStats& stats) {
+    return stats.reservations + stats.reserved_bytes + stats.leased_blocks + stats.private_bytes +
+           stats.writes_in_flight_bytes;
+  }
+
   // Everything was released and has ended: nothing is held any more.
   void check_leaks() {
     check_stats();
     const StoreStats stats = machine_.store().stats();
-    const uint64_t held = stats.reservations + stats.reserved_bytes + stats.leased_blocks + stats.private_bytes +
-                          stats.writes_in_flight_bytes;
-    if (held == 0) return;
+    if (held(stats) == 0) return;
     findings_.count("leaks");
-    fail(fmt::format("after everything was released: {} reservations, {} bytes reserved, {} leases, {} private bytes, "
-                     "{} bytes in flight",
-                     stats.reservations, stats.reserved_bytes, stats.leased_blocks, stats.private_bytes,
-                     stats.writes_in_flight_bytes));
+    fail(fmt::format(
+        "after everything was released: {} reservations, {} bytes reserved, {} leases, {} private bytes, "
+        "{} bytes in flight",
+        stats.reservations, stats.reserved_bytes, stats.leased_blocks, stats.private_bytes,
+        stats.writes_in_flight_bytes));
   }
 
   void kill() {
@@ -337,6 +353,7 @@ class Simulation {
     client_->poll();
     ledger_.end_life(scenario_.machine.disk.sync_interval, scenario_.reliable());
     machine_.cut_power(random_);
+    power_just_cut_ = true;
     ledger_.forgive(expected_);
     bury();
   }
@@ -371,13 +388,16 @@ class Simulation {
   PowerLedger ledger_;
   Workload workload_;
   const bool complete_;
+  bool power_just_cut_ = false;
   Findings findings_;
   std::unique_ptr<Client> client_;
 };
 
 }  // namespace
 
-SeedOutcome simulate(uint64_t seed, uint64_t ops, bool verbose) { return Simulation(seed, ops, verbose).run(); }
+SeedOutcome simulate(uint64_t seed, uint64_t ops, bool verbose) {
+  return Simulation(seed, ops, verbose).run();
+}
 
 Findings run_simulation(const RowOptions& options) {
   const uint64_t ops = options.ops.value_or(kOps);
@@ -393,7 +413,8 @@ Findings run_simulation(const RowOptions& options) {
     if (seed % kReplayEvery != 0) return std::move(outcome.findings);
     outcome.findings.count("replayed");
     if (simulate(seed, ops, false).trace_hash != outcome.trace_hash) {
-      outcome.findings.fail(fmt::format("seed {}: run twice, two traces; replay: {}", seed, replay(seed, ops)));
+      outcome.findings.fail(
+          fmt::format("seed {}: run twice, two traces; replay: {}", seed, replay(seed, ops)));
     }
     return std::move(outcome.findings);
   });

@@ -1,5 +1,5 @@
-// Row 1: the whole store on virtual time, one seed a run: sizes, L1, disk, faults and crashes all follow from it, and
-// the same seed gives the same run.
+// Row 1: the whole store on virtual time, one seed a run: sizes, L1, disk, faults and crashes all follow from
+// it, and the same seed gives the same run.
 #pragma once
 
 #include <cstdint>

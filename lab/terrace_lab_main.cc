@@ -1,11 +1,11 @@
 // terrace-lab: runs rows of the test matrix. Exit codes: 0 every row passed, 1 one failed, 2 wrong usage.
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "lab/crash.h"
@@ -50,14 +50,16 @@ void describe_run(CLI::App& run, RunArguments& arguments) {
   run.add_flag("--quick", options.quick, "every row at a tenth");
   run.add_flag("--full", arguments.full, "every row whole (the default)")->excludes("--quick");
   run.add_option("--row", arguments.rows, "only this row; may be repeated (" + row_numbers() + ")");
-  run.add_option("--count,--seeds", arguments.count, "how many seeds (row 1), cycles (2), rounds (5), cases (6)")
+  run.add_option("--count,--seeds", arguments.count,
+                 "how many seeds (row 1), cycles (2), rounds (5), cases (6)")
       ->check(CLI::PositiveNumber);
   run.add_option("--seed", options.seed, "the first seed");
   run.add_option("--ops", arguments.ops, "operations of one seed (row 1)")->check(CLI::PositiveNumber);
   run.add_option("--seconds", arguments.seconds, "go on with new seeds for so long, each row")
       ->check(CLI::PositiveNumber);
   run.add_option("--processes", options.processes, "jobs at once")->check(CLI::PositiveNumber);
-  run.add_option("--dir", options.directory, "where rows with real files work; a sub-folder is made and removed");
+  run.add_option("--dir", options.directory,
+                 "where rows with real files work; a sub-folder is made and removed");
   run.add_option("--json", arguments.json, "write the figures to this file");
   run.add_flag("--verbose", options.verbose, "print every operation and its answer");
 }
@@ -137,4 +139,6 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace terrace::lab
 
-int main(int argc, char** argv) { return terrace::lab::main(argc, argv); }
+int main(int argc, char** argv) {
+  return terrace::lab::main(argc, argv);
+}

@@ -10,12 +10,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "base/assert.h"
 
@@ -38,7 +38,8 @@ struct Worker {
 void serve(int from, int to, const std::function<Findings(uint64_t)>& job) {
   uint64_t number;
   while (::read(from, &number, sizeof number) == sizeof number) {
-    const std::string text = to_json(job(number)).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
+    const std::string text =
+        to_json(job(number)).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
     for (size_t sent = 0; sent < text.size();) {
       const ssize_t written = ::write(to, text.data() + sent, text.size() - sent);
       if (written <= 0) ::_exit(3);
@@ -131,8 +132,9 @@ class Pool {
     if (got <= 0) {
       const uint64_t job = worker.job;
       const int status = end(worker);
-      ended(job, lost(job, WIFSIGNALED(status) ? fmt::format("was killed by {}", ::strsignal(WTERMSIG(status)))
-                                               : fmt::format("exited with {}", WEXITSTATUS(status))));
+      ended(job,
+            lost(job, WIFSIGNALED(status) ? fmt::format("was killed by {}", ::strsignal(WTERMSIG(status)))
+                                          : fmt::format("exited with {}", WEXITSTATUS(status))));
       return give_work(worker);
     }
     worker.answer.append(bytes, static_cast<size_t>(got));

@@ -1,5 +1,5 @@
-// Runs many small jobs in forked processes, a few at a time: a job that crashes, asserts or hangs costs only itself and
-// is reported with its number. Jobs are deterministic; only which process runs them is not.
+// Runs many small jobs in forked processes, a few at a time: a job that crashes, asserts or hangs costs only
+// itself and is reported with its number. Jobs are deterministic; only which process runs them is not.
 #pragma once
 
 #include <chrono>

@@ -9,7 +9,9 @@
 namespace terrace::lab {
 namespace {
 
-std::string replay(uint64_t job) { return fmt::format("run --seed {}", job); }
+std::string replay(uint64_t job) {
+  return fmt::format("run --seed {}", job);
+}
 
 TEST(Workers, every_job_runs_once_and_reports_add_up) {
   const Findings sum = run_jobs({.first = 10, .count = 20}, [](uint64_t job) {
@@ -33,7 +35,8 @@ TEST(Workers, job_that_dies_is_reported_with_its_replay_and_the_others_go_on) {
   EXPECT_EQ(7u, sum.counted("jobs"));
   EXPECT_EQ(1u, sum.failed);
   ASSERT_EQ(1u, sum.failures.size());
-  EXPECT_NE(std::string::npos, sum.failures[0].find("exited with 42; replay: run --seed 3")) << sum.failures[0];
+  EXPECT_NE(std::string::npos, sum.failures[0].find("exited with 42; replay: run --seed 3"))
+      << sum.failures[0];
 }
 
 TEST(Workers, job_that_hangs_is_stopped_and_reported) {

@@ -42,23 +42,29 @@ constexpr bool in_order() {
 static_assert(in_order());
 
 bool writes(OpKind kind) {
-  return kind == OpKind::kStore || kind == OpKind::kReserve || kind == OpKind::kPut || kind == OpKind::kRemove ||
-         kind == OpKind::kClear;
+  return kind == OpKind::kStore || kind == OpKind::kReserve || kind == OpKind::kPut ||
+         kind == OpKind::kRemove || kind == OpKind::kClear;
 }
 
 // Mostly short, at times none at all or long enough for a slow device.
 base::Duration draw_time(base::Random& random) {
   switch (random.below(8)) {
-    case 0: return base::Duration(0);
-    case 1: return std::chrono::microseconds(1 + random.below(100));
-    case 2: return std::chrono::milliseconds(500 + random.below(2000));
-    default: return std::chrono::microseconds(100 + random.below(20'000));
+    case 0:
+      return base::Duration(0);
+    case 1:
+      return std::chrono::microseconds(1 + random.below(100));
+    case 2:
+      return std::chrono::milliseconds(500 + random.below(2000));
+    default:
+      return std::chrono::microseconds(100 + random.below(20'000));
   }
 }
 
 }  // namespace
 
-std::string_view to_string(OpKind kind) { return kKinds[static_cast<size_t>(kind)].name; }
+std::string_view to_string(OpKind kind) {
+  return kKinds[static_cast<size_t>(kind)].name;
+}
 
 Workload::Workload(const Catalog& catalog, WorkloadOptions options)
     : catalog_(catalog), options_(options), random_(options.seed) {

@@ -1,5 +1,5 @@
-// What clients do: one seeded stream of operations over a catalog. Each seed switches some kinds of operation off
-// (swarm testing), so that runs explore different combinations. Rows 1 and 2 use the same generator.
+// What clients do: one seeded stream of operations over a catalog. Each seed switches some kinds of operation
+// off (swarm testing), so that runs explore different combinations. Rows 1 and 2 use the same generator.
 #pragma once
 
 #include <array>
@@ -13,23 +13,23 @@
 namespace terrace::lab {
 
 enum class OpKind : uint8_t {
-  kStore,     // reserve, fill, commit
-  kReserve,   // reserve and hold
-  kCommit,    // commit what was held
-  kAbort,     // give it up
-  kPut,       // from caller memory
+  kStore,    // reserve, fill, commit
+  kReserve,  // reserve and hold
+  kCommit,   // commit what was held
+  kAbort,    // give it up
+  kPut,      // from caller memory
   kLookup,
-  kPin,       // lookup that pins, and hold
+  kPin,  // lookup that pins, and hold
   kGet,
   kGetAsync,
-  kGetInto,   // into caller memory
+  kGetInto,  // into caller memory
   kPrefetch,
-  kCancel,    // a running get_async, get_into or prefetch
+  kCancel,  // a running get_async, get_into or prefetch
   kRemove,
-  kClear,     // a namespace
-  kRelease,   // held blocks, pins or tickets
+  kClear,    // a namespace
+  kRelease,  // held blocks, pins or tickets
   kSync,
-  kPause,     // time passes
+  kPause,  // time passes
 };
 inline constexpr size_t kOpKinds = 17;
 std::string_view to_string(OpKind kind);

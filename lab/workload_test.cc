@@ -75,8 +75,10 @@ TEST(Workload, writes_stay_with_their_owner) {
     const bool write = operation.kind == OpKind::kStore || operation.kind == OpKind::kPut ||
                        operation.kind == OpKind::kRemove || operation.kind == OpKind::kClear ||
                        operation.kind == OpKind::kReserve;
-    if (write) EXPECT_EQ(3u, space);
-    else read_spaces.insert(space);
+    if (write)
+      EXPECT_EQ(3u, space);
+    else
+      read_spaces.insert(space);
   }
   EXPECT_EQ(4u, read_spaces.size());
 }
@@ -88,7 +90,8 @@ TEST(Workload, seeds_switch_kinds_off_and_every_kind_comes) {
     const Workload workload(catalog, {.seed = seed});
     for (size_t kind = 0; kind < kOpKinds; kind++) on[kind] += workload.weight(static_cast<OpKind>(kind)) > 0;
   }
-  for (size_t kind = 0; kind < kOpKinds; kind++) EXPECT_GT(on[kind], 50) << to_string(static_cast<OpKind>(kind));
+  for (size_t kind = 0; kind < kOpKinds; kind++)
+    EXPECT_GT(on[kind], 50) << to_string(static_cast<OpKind>(kind));
   EXPECT_EQ(100, on[static_cast<size_t>(OpKind::kGet)]);
   EXPECT_LT(on[static_cast<size_t>(OpKind::kPrefetch)], 100);
 }

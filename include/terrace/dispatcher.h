@@ -12,8 +12,8 @@
 
 namespace terrace {
 
-// Callbacks run in dispatch() and nowhere else, on the thread that calls it; one thread at a time. A callback that
-// throws is contained and counted.
+// Callbacks run in dispatch() and nowhere else, on the thread that calls it; one thread at a time. A callback
+// that throws is contained and counted.
 //
 //   Dispatcher dispatcher(*store);
 //   store->commit(blocks, dispatcher.on(EventKind::kWriteBatch, [](const Completion&) { ... }));
@@ -27,13 +27,14 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // Where an operation shall report. `callback` gets each of its events, the last of kind `last`: kWriteBatch for
-  // commit and put, kResult for get and prefetch, kReleased for get_into. Any thread.
+  // Where an operation shall report. `callback` gets each of its events, the last of kind `last`: kWriteBatch
+  // for commit and put, kResult for get and prefetch, kReleased for get_into. Any thread.
   Notify on(EventKind last, Callback callback);
   // The same as a future of the last event; someone must dispatch.
   Notify on(EventKind last, std::future<Completion>& future);
 
-  // Runs the callbacks of the events that wait, waiting for at least one until the timeout. Returns how many events.
+  // Runs the callbacks of the events that wait, waiting for at least one until the timeout. Returns how many
+  // events.
   size_t dispatch(Timeout timeout = Timeout::zero());
   uint64_t callbacks_failed() const;
   int fd() const;  // readable while events wait; for an engine's own loop

@@ -13,8 +13,8 @@ class File {
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
-  int fd() const { return fd_; }                   // -1 in a simulated file system
-  bool direct() const { return direct_; }          // O_DIRECT is in force
+  int fd() const { return fd_; }                     // -1 in a simulated file system
+  bool direct() const { return direct_; }            // O_DIRECT is in force
   uint32_t alignment() const { return alignment_; }  // of offsets, lengths and memory; 1 when buffered
   const std::string& path() const { return path_; }
 

@@ -1,6 +1,6 @@
-// The control plane of files: what a store does at open, when it adds a segment, and on rare occasions. Calls are
-// synchronous and may block; never made under a lock or on an engine's path. Implementations: the operating system's
-// (posix_file_system.h), the simulator's (sim/), and a fault decorator.
+// The control plane of files: what a store does at open, when it adds a segment, and on rare occasions. Calls
+// are synchronous and may block; never made under a lock or on an engine's path. Implementations: the
+// operating system's (posix_file_system.h), the simulator's (sim/), and a fault decorator.
 #pragma once
 
 #include <array>
@@ -47,12 +47,14 @@ class FileSystem {
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
   // Makes the directory (mode 0700) and its parents; fine when it exists.
   virtual Result<void> make_directory(const std::string& path) = 0;
-  // Sets the file's length to `bytes` and reserves its space; where the file system cannot reserve, the length only.
+  // Sets the file's length to `bytes` and reserves its space; where the file system cannot reserve, the
+  // length only.
   virtual Result<void> allocate(File& file, uint64_t bytes) = 0;
   virtual Result<void> remove(const std::string& path) = 0;
   // Makes creations and removals in the directory durable.
   virtual Result<void> sync_directory(const std::string& path) = 0;
-  // Exclusive advisory lock; kInUse when another open file holds it. The owner's pid is written into the file.
+  // Exclusive advisory lock; kInUse when another open file holds it. The owner's pid is written into the
+  // file.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   // The pid in a lock file, for messages. kNotFound when there is none.
   virtual Result<int64_t> lock_owner(const std::string& path) {

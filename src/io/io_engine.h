@@ -1,5 +1,6 @@
-// The data plane of files: batched asynchronous reads, writes and syncs. Engines: uring, psync, sim; fault is a
-// decorator around any of them. Tiers do not call an engine, they call the device's IoScheduler (io/scheduler.h).
+// The data plane of files: batched asynchronous reads, writes and syncs. Engines: uring, psync, sim; fault is
+// a decorator around any of them. Tiers do not call an engine, they call the device's IoScheduler
+// (io/scheduler.h).
 #pragma once
 
 #include <array>
@@ -25,12 +26,13 @@ struct IoVec {
   uint64_t bytes = 0;
 };
 
-// Called once, on a thread of the engine: it must be short and must not block or submit under a lock of its own.
+// Called once, on a thread of the engine: it must be short and must not block or submit under a lock of its
+// own.
 using IoDone = std::move_only_function<void(Result<void>)>;
 
-// One transfer. The whole of it is done or it failed: engines continue short transfers and retry EINTR and EAGAIN
-// (bounded). A read that meets the end of the file is kCorrupt. Memory and file stay valid until `done`.
-// On a direct file offset, addresses and lengths are multiples of file->alignment().
+// One transfer. The whole of it is done or it failed: engines continue short transfers and retry EINTR and
+// EAGAIN (bounded). A read that meets the end of the file is kCorrupt. Memory and file stay valid until
+// `done`. On a direct file offset, addresses and lengths are multiples of file->alignment().
 struct IoRequest {
   IoOp op = IoOp::kRead;
   IoClass io_class = IoClass::kLoad;

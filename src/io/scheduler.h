@@ -17,17 +17,18 @@ inline constexpr uint64_t kSmallRequest = 16 * 1024;  // what a request costs th
 inline constexpr uint64_t kTurns = 16;  // a class waits for at most so many requests of the class before it
 
 struct SchedulerOptions {
-  uint32_t depth = 32;                        // requests at the device
-  uint64_t load_bytes = 8ull << 20;           // bytes of loads and prefetches at the device, at least one request
-  uint64_t write_bytes = 8ull << 20;          // likewise writes and background work
-  uint32_t writes_beside_loads = 2;           // writes in flight while loads wait or run
-  uint32_t load_bytes_per_write_byte = 4;     // while loads run a write byte is earned by this many load bytes;
-                                              // a small request counts as kSmallRequest on either side
-  uint64_t queued_max = 65536;                // a further request ends as kNoRoom
+  uint32_t depth = 32;                // requests at the device
+  uint64_t load_bytes = 8ull << 20;   // bytes of loads and prefetches at the device, at least one request
+  uint64_t write_bytes = 8ull << 20;  // likewise writes and background work
+  uint32_t writes_beside_loads = 2;   // writes in flight while loads wait or run
+  uint32_t load_bytes_per_write_byte = 4;  // while loads run a write byte is earned by this many load bytes;
+                                           // a small request counts as kSmallRequest on either side
+  uint64_t queued_max = 65536;             // a further request ends as kNoRoom
 };
 
 struct SchedulerStats {
-  // Per class: requests that ended at the device, the bytes of those that succeeded, those that failed; waiting now.
+  // Per class: requests that ended at the device, the bytes of those that succeeded, those that failed;
+  // waiting now.
   std::array<uint64_t, kIoClasses> requests{}, bytes{}, errors{}, queued{};
   uint64_t in_flight = 0;
   uint64_t cancelled = 0;
@@ -43,10 +44,10 @@ class IoScheduler {
   IoScheduler(const IoScheduler&) = delete;
   IoScheduler& operator=(const IoScheduler&) = delete;
 
-  // Queues the requests in order and starts what may start. Any thread, also from a `done`. `done` of a request runs
-  // on an engine thread after the next requests were started; of a cancelled or refused one on the calling thread
-  // (inside cancel or submit).
-  // Returns the ticket of the first; the others follow in sequence.
+  // Queues the requests in order and starts what may start. Any thread, also from a `done`. `done` of a
+  // request runs on an engine thread after the next requests were started; of a cancelled or refused one on
+  // the calling thread (inside cancel or submit). Returns the ticket of the first; the others follow in
+  // sequence.
   IoTicket submit(std::span<IoRequest> batch) TERRACE_EXCLUDES(mutex_);
   IoTicket submit(IoRequest request) { return submit(std::span(&request, 1)); }
   // True when the request was still queued: its `done` has been called with kCancelled.
@@ -81,16 +82,17 @@ class IoScheduler {
   mutable base::Mutex mutex_;
   base::Condition idle_;
   std::array<std::deque<Queued>, kIoClasses> queues_ TERRACE_GUARDED_BY(mutex_);
-  std::array<uint64_t, kIoClasses> queued_ TERRACE_GUARDED_BY(mutex_){};    // without the cancelled
+  std::array<uint64_t, kIoClasses> queued_ TERRACE_GUARDED_BY(mutex_){};  // without the cancelled
   std::array<uint64_t, kIoClasses> in_flight_ TERRACE_GUARDED_BY(mutex_){};
-  std::array<uint64_t, kIoClasses> passed_ TERRACE_GUARDED_BY(mutex_){};    // turns a waiting class stood back for
+  std::array<uint64_t, kIoClasses> passed_
+      TERRACE_GUARDED_BY(mutex_){};  // turns a waiting class stood back for
   uint64_t load_bytes_in_flight_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t write_bytes_in_flight_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t write_credit_ TERRACE_GUARDED_BY(mutex_) = 0;  // bytes that may be written beside loads
   uint64_t callbacks_ TERRACE_GUARDED_BY(mutex_) = 0;     // `done`s being called
   IoTicket next_ticket_ TERRACE_GUARDED_BY(mutex_) = 1;
   SchedulerStats stats_ TERRACE_GUARDED_BY(mutex_);
-  std::vector<Running> running_ TERRACE_GUARDED_BY(mutex_);      // a slot per request at the device
+  std::vector<Running> running_ TERRACE_GUARDED_BY(mutex_);  // a slot per request at the device
   std::vector<uint32_t> free_slots_ TERRACE_GUARDED_BY(mutex_);
   bool starting_ TERRACE_GUARDED_BY(mutex_) = false;  // one thread hands requests to the engine, in order
   std::vector<IoRequest> batch_;                      // owned by that thread

@@ -107,7 +107,7 @@ class FailingPath final : public io::FileSystem {
  public:
   FailingPath(io::FileSystem& files, std::string prefix) : files_(files), prefix_(std::move(prefix)) {}
   bool failing = false;
-  bool full = false;  // allocate() finds no space, on any path
+  bool full = false;                // allocate() finds no space, on any path
   uint64_t full_from = UINT64_MAX;  // the same for this many bytes and more
 
   Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenOptions options) override {

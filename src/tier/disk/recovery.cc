@@ -191,7 +191,8 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
   }
   if (scan->data_bytes < header.slot_count * slot_bytes) {
     const auto grown = parts_.files.allocate(*scan->data, header.slot_count * slot_bytes);
-    // There was no room for its data, and there is none now. Nothing is in it: it is laid out when it is needed.
+    // There was no room for its data, and there is none now. Nothing is in it: it is laid out when it is
+    // needed.
     if (!grown && entries.empty()) return segment_empty(*scan);
   }
 
@@ -212,7 +213,8 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     segment.data = std::move(scan->data);
     segment.table = std::move(scan->table);
     if (!entries.empty()) (void)table_->slots().adopt_segment(number, slot_bytes);
-    // What a killed life wrote, removals among it, may be in the page cache only: the next sync takes it along.
+    // What a killed life wrote, removals among it, may be in the page cache only: the next sync takes it
+    // along.
     if (was_killed_) segment.data_dirty = segment.table_dirty = segments_dirty_ = true;
     for (const auto& [index, entry] : entries) {
       (void)table_->slots().adopt_slot(number, index, record::record_bytes(entry.payload_bytes));
