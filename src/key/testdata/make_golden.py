@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes golden_keys.json: the key forms of semantics K2, computed with hashlib alone.
 
-This is a second implementation, on purpose: it shares nothing with src/key. A change of the output is a change of
-the key format.
+This is a second implementation, on purpose: it shares nothing with src/key. A change of the output is a
+change of the key format.
 """
 
 import hashlib
@@ -88,7 +88,8 @@ def namespaces() -> list:
 def chains() -> list:
     root = root_of({"model_id": "golden"})
     cases = [
-        ("whole blocks and a partial one", [(list(range(16)), []), (list(range(16, 32)), []), ([7, 8, 9], [])]),
+        ("whole blocks and a partial one",
+         [(list(range(16)), []), (list(range(16, 32)), []), ([7, 8, 9], [])]),
         ("large token ids", [([0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF], [])]),
         ("no tokens", [([], [])]),
         ("extra keys", [([1, 2, 3, 4], [b"image:\x00\xff", b""]), ([5, 6, 7, 8], [b"x" * 300])]),

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes golden_record.hex: the header of one record, packed by struct and summed by libxxhash through ctypes.
+"""Writes golden_record.hex: the header of one record, packed by struct and summed by libxxhash (ctypes).
 
-This is a second implementation, on purpose: it shares no code with src/record. A change of the output is a change of
-the record format.
+This is a second implementation, on purpose: it shares no code with src/record. A change of the output is a
+change of the record format.
 """
 
 import ctypes

@@ -161,16 +161,18 @@ void DiskVolume::scan_decoded(std::unique_ptr<Scan> scan) {
   adopt(std::move(scan));
 }
 
-void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
-  const SegmentHeader& header = scan->header;
-  const uint32_t number = scan->number;
-  const auto bytes = std::as_const(scan->bytes).bytes();
+namespace {
+
+// The blocks a slot table names, as far as the table and the data file reach.
+std::vector<FoundEntry> entries_in(const Scan& scan) {
+  const SegmentHeader& header = scan.header;
+  const auto bytes = scan.bytes.bytes();
   const uint64_t slot_bytes = header.slot_bytes;
   std::vector<FoundEntry> entries;
   RankPage ranks;
   bool ranks_whole = false;
   for (uint32_t index = 0; index < header.slot_count; ++index) {
-    const uint64_t seed = entry_seed(header.secret, header.generation, number, index);
+    const uint64_t seed = entry_seed(header.secret, header.generation, scan.number, index);
     if (index % 511 == 0) {
       const uint64_t at = ranks_offset(header.slot_count) + index / 511 * kPage;
       ranks_whole = at + kPage <= bytes.size();
@@ -179,12 +181,21 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     }
     if (entry_offset(index + 1) > bytes.size()) break;  // the table was cut off
     auto entry = open_entry(bytes.subspan(entry_offset(index), sizeof(SlotEntry)), seed, slot_bytes);
-    if (!entry || index * slot_bytes + record::record_bytes(entry->payload_bytes) > scan->data_bytes)
-      continue;
+    if (!entry || index * slot_bytes + record::record_bytes(entry->payload_bytes) > scan.data_bytes) continue;
     // Ranks grow with time; the page may still hold that of the slot's block before.
     if (ranks_whole) entry->rank = std::max(entry->rank, ranks.ranks[index % 511]);
     entries.emplace_back(index, *entry);
   }
+  return entries;
+}
+
+}  // namespace
+
+void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
+  const SegmentHeader& header = scan->header;
+  const uint32_t number = scan->number;
+  const uint64_t slot_bytes = header.slot_bytes;
+  const std::vector<FoundEntry> entries = entries_in(*scan);
   // Files that were cut off get their length back; what is missing is not announced.
   if (scan->table_bytes < table_bytes(header.slot_count)) {
     (void)parts_.files.allocate(*scan->table, table_bytes(header.slot_count));
