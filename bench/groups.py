@@ -33,9 +33,10 @@ class Plan:
         """Engines of the rows that are not about the engine."""
         return self.engines[:1] if self.quick else self.engines
 
-    @property
-    def blocks(self) -> tuple[int, ...]:
-        return (MIB, 16 * MIB) if self.quick else (MIB, 4 * MIB, 16 * MIB, 32 * MIB)
+    def blocks(self, engine: str) -> tuple[int, ...]:
+        if self.quick:
+            return (MIB, 16 * MIB) if engine == self.engines[0] else (4 * MIB,)
+        return (MIB, 4 * MIB, 16 * MIB, 32 * MIB)
 
     @property
     def capacity(self) -> int:
@@ -109,7 +110,7 @@ Rows = Iterator[Row | NotRun]
 def disk(plan: Plan) -> Rows:
     """The disk tier against the bare loop."""
     for engine in plan.engines:
-        for block in plan.blocks:
+        for block in plan.blocks(engine):
             name = f"{size_name(block)}.{engine}"
             try:
                 yield from _disk_rows(plan, engine, block)
@@ -271,7 +272,7 @@ def _micro_rows(plan: Plan, name: str, arguments: list[str | Path],
 
 def l1(plan: Plan) -> Rows:
     """Copies into and out of L1 against memcpy."""
-    for block in (MIB, 16 * MIB) if plan.quick else (MIB, 4 * MIB, 16 * MIB, 32 * MIB):
+    for block in (4 * MIB,) if plan.quick else (MIB, 4 * MIB, 16 * MIB, 32 * MIB):
         arguments: list[str | Path] = ["l1", "--block", str(block)]
         yield from _micro_rows(plan, f"l1.*.{size_name(block)}", arguments, lambda _: ratio_at_least(0.9))
 

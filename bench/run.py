@@ -28,7 +28,7 @@ def parse_arguments() -> argparse.Namespace:
                                      epilog="groups: " + ", ".join(GROUPS))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table of docs/perf.md there")
-    parser.add_argument("--quick", action="store_true", help="fewer sizes and bytes: 3 minutes, not 15")
+    parser.add_argument("--quick", action="store_true", help="fewer sizes and bytes: about 4 minutes, not 15")
     parser.add_argument("--only", action="append", metavar="GROUP", help="only this group; may be repeated")
     parser.add_argument("--dir", type=Path, default=ROOT / "build/bench",
                         help="a directory on the disk to be measured (default: build/bench)")

@@ -209,6 +209,8 @@ void StorageManager::end_get(GetOperation::State& get, MissReason reason, Start&
       item.reason = reason;
     }
   }
+  // Ended before it began: nothing was looked at yet.
+  if (!get.items.empty() && get.items[0].reason == MissReason::kBehindHole) get.items[0].reason = reason;
   get.pending = 0;
   finish_get(get);
 }

@@ -13,13 +13,27 @@ void DiskVolume::remove(std::span<const RemoveOp> batch, RemoveKind kind, const 
       join->failed(Error{Code::kClosed, 0, "the disk path is closed"});
       return;
     }
-    // What they hold cannot be removed today, and would be back tomorrow (D1).
-    if (segments_out_of_reach_ > 0 && kind != RemoveKind::kEvict) {
-      join->failed(Error{Code::kIo, 0, "a segment is out of reach: what it holds cannot be removed"});
-    }
+    if (segments_out_of_reach_ > 0 && kind != RemoveKind::kEvict) await_reach(join);
   }
   for (const RemoveOp& op : batch) remove_one(op, kind, join);
   if (kind != RemoveKind::kEvict) clear_stale(join);
+}
+
+// What some segments hold cannot be removed today, and would be back tomorrow (D1). Those that are being laid out anew
+// are awaited.
+void DiskVolume::await_reach(const std::shared_ptr<Join>& join) {
+  const Error error{Code::kIo, 0, "a segment is out of reach: what it holds cannot be removed"};
+  uint32_t awaited = 0;
+  for (uint32_t number = 0; number < table_->size(); ++number) {
+    SegmentRecord& segment = table_->segment(number);
+    if (!segment.old_entries || segment.layout != LayoutState::kPreparing) continue;
+    ++awaited;
+    segment.after_layout.push_back([this, number, join, error] {
+      const base::Lock lock(mutex_);
+      if (table_->segment(number).old_entries) join->failed(error);
+    });
+  }
+  if (segments_out_of_reach_ > awaited) join->failed(error);
 }
 
 void DiskVolume::remove_one(const RemoveOp& op, RemoveKind kind, const std::shared_ptr<Join>& join) {
@@ -150,18 +164,28 @@ void DiskVolume::zero_slot(Place place, uint64_t bytes, std::move_only_function<
 
 void DiskVolume::clear_stale(const std::shared_ptr<Join>& join) {
   std::vector<Clearing> begun;
+  // One that runs already may fail too.
+  const auto learn_of = [this, &join](Place place) TERRACE_REQUIRES(mutex_) {
+    waiters_[place].push_back([this, place, join] {
+      const base::Lock lock(mutex_);
+      const SlotRecord* const slot = table_->find(place);
+      if (slot != nullptr && slot->entry == EntryState::kStale) {
+        join->failed(Error{Code::kIo, 0, "the entry of an evicted block could not be cleared"});
+      }
+    });
+  };
   {
     const base::Lock lock(mutex_);
     for (const Place place : std::exchange(stale_, {})) {
       const SlotRecord* const slot = table_->find(place);
       // Not when cleared meanwhile, by a new write, or when its segment was laid out anew.
       if (slot == nullptr || table_->segment(segment_of(place)).layout != LayoutState::kReady) continue;
-      if (slot->entry == EntryState::kClearing && join != nullptr) waiters_[place].push_back([join] {});
+      if (slot->entry == EntryState::kClearing && join != nullptr) learn_of(place);
       if (slot->entry != EntryState::kStale || slot->state == SlotState::kRemoving) continue;
       begun.push_back(begin_clear(place));
     }
     if (join != nullptr) {
-      for (const Place place : clearings_) waiters_[place].push_back([join] {});
+      for (const Place place : clearings_) learn_of(place);
     }
     for (const Clearing& clearing : begun) clearings_.insert(clearing.place);
   }

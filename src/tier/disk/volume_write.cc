@@ -1,5 +1,7 @@
 // Writing a record: [clear the slot's old entry,] the record, the new entry. And making the files of a
 // segment.
+#include <utility>
+
 #include "base/assert.h"
 #include "tier/disk/volume.h"
 
@@ -16,10 +18,14 @@ void DiskVolume::start_layout(uint32_t number, uint64_t slot_bytes) {
   segment.generation = next_generation();
   segment.slots.assign(table_->slots().slots_in(number), {});
   segment.ranks_dirty = false;
+  if (segment.table == nullptr || segment.old_entries) return;
+  segment.old_entries = true;
+  ++segments_out_of_reach_;
 }
 
 void DiskVolume::prepare(uint32_t number) {
   std::vector<std::unique_ptr<Write>> ready;
+  std::vector<base::Task> after;
   Notices notices;
   Result<void> result;
   for (bool again = true; again;) {
@@ -38,6 +44,7 @@ void DiskVolume::prepare(uint32_t number) {
     if (again) continue;
     segment.preparing = false;
     ready.swap(segment.waiting);
+    after.swap(segment.after_layout);
     if (result) {
       segment.layout = LayoutState::kReady;
       segment.table_dirty = segments_dirty_ = true;
@@ -46,6 +53,7 @@ void DiskVolume::prepare(uint32_t number) {
     }
   }
   deliver(std::move(notices));
+  for (base::Task& task : after) task();
   for (auto& write : ready) {
     if (result) {
       begin_write(std::move(write));
@@ -89,6 +97,10 @@ Result<void> DiskVolume::lay_out(uint32_t number, uint64_t slot_bytes, uint64_t 
   if (!page) return std::unexpected(page.error());
   seal(header, page->bytes());
   if (auto written = files.write(*table, 0, page->bytes()); !written) return written;
+  {
+    const base::Lock lock(mutex_);
+    if (std::exchange(table_->segment(number).old_entries, false)) --segments_out_of_reach_;
+  }
   if (auto made = files.allocate(*table, table_size); !made) return made;
   if (data == nullptr) {
     auto opened = files.open(path_of(data_name(number)), {.create = true, .direct = true});
