@@ -31,12 +31,22 @@ __attribute__((target("avx2"))) void stream_avx2(std::byte* to, const std::byte*
 }
 
 __attribute__((target("avx512f"))) void stream_avx512(std::byte* to, const std::byte* from, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += 256) {
-    for (size_t j = 0; j < 256; j += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(from + i + j + 2048), _MM_HINT_NTA);
-      const __m512i value = _mm512_loadu_si512(from + i + j);
-      _mm512_stream_si512(reinterpret_cast<__m512i*>(to + i + j), value);
+  // Eight pages in turn: as many streams as the core prefetches by itself. 12.8 GB/s where one stream with
+  // prefetch hints gave 6.9 and memcpy 7.4 (cold, Emerald Rapids).
+  constexpr size_t kPages = 8, kPage = 4096;
+  size_t done = 0;
+  for (; done + kPages * kPage <= bytes; done += kPages * kPage) {
+    for (size_t i = 0; i < kPage; i += 128) {
+      for (size_t page = 0; page < kPages; ++page) {
+        const size_t at = done + page * kPage + i;
+        const __m512i first = _mm512_loadu_si512(from + at), second = _mm512_loadu_si512(from + at + 64);
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(to + at), first);
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(to + at + 64), second);
+      }
     }
+  }
+  for (; done < bytes; done += 64) {
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to + done), _mm512_loadu_si512(from + done));
   }
   _mm_sfence();
 }

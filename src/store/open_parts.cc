@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "base/log.h"
+#include "base/bytes.h"
 #include "base/thread_executor.h"
 #include "io/make_engine.h"
 #include "io/posix_file_system.h"
@@ -15,6 +15,11 @@ namespace terrace::store {
 namespace {
 
 constexpr uint32_t kEngineDepth = 64;
+
+// Bytes at the device at which it is fastest: two records of 16 MiB loading, two of 32 MiB being written
+// (docs/perf.md); four writes beside loads keep a writer above a tenth of its rate alone (docs/adr/0007).
+constexpr io::SchedulerOptions kScheduling{
+    .load_bytes = 33 * base::kMiB, .write_bytes = 72 * base::kMiB, .writes_beside_loads = 4};
 
 // One device's data path.
 struct Device {
@@ -86,7 +91,7 @@ Outcome<std::unique_ptr<tier::Tier>> open_disk(const DiskOptions& options, Machi
     }
     auto device = std::make_unique<Device>();
     device->engine = std::move(*engine);
-    device->scheduler = std::make_unique<io::IoScheduler>(*device->engine, io::SchedulerOptions{});
+    device->scheduler = std::make_unique<io::IoScheduler>(*device->engine, kScheduling);
     parts.schedulers.emplace_back(*device->scheduler);
     machine.devices.push_back(std::move(device));
   }

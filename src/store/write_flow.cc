@@ -205,7 +205,6 @@ void StorageManager::start_writes() {
     finish_write(flow, fail(Code::kCancelled, "removed before it was written"));
   }
   const auto deadline = base::after(clock_.now(), options_.operation_timeout);
-  std::vector<std::vector<tier::WriteOp>> batches(tiers.size());
   record::PartSums sums;
   const Buffer* summed = nullptr;  // whose `sums` are; the flows of one buffer stand together
   for (WriteFlow* flow : flows) {
@@ -235,10 +234,8 @@ void StorageManager::start_writes() {
     op.done = [self = shared_from_this(), flow](Result<void> result) {
       self->executor_.post([self, flow, result] { self->finish_write(flow, result); });
     };
-    batches[flow->tier - 1].push_back(std::move(op));
-  }
-  for (size_t i = 0; i < tiers.size(); ++i) {
-    if (!batches[i].empty()) tiers[i]->write(batches[i]);
+    // Each as soon as it is sealed: the device works while the next one is summed.
+    tiers[flow->tier - 1]->write(std::span(&op, 1));
   }
 }
 
