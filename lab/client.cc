@@ -6,23 +6,24 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 
 namespace terrace::lab {
 namespace {
 
 constexpr size_t kAreas = 4;
-constexpr uint64_t kGuard = 64;  // bytes between the slices of an area that nobody may touch
 
 uint64_t largest_chain(const Catalog& catalog) {
   uint64_t largest = 0;
   for (uint32_t c = 0; c < catalog.chains(); c++) {
-    uint64_t bytes = kGuard;
-    uint64_t first = 0;
+    // Each slice may begin at a page; one block may be asked twice.
+    uint64_t bytes = 2 * base::kPage;
+    uint64_t most = 0;
     for (const uint32_t block : catalog.chain(c)) {
-      bytes += catalog[block].bytes + kGuard;
-      first = std::max(first, catalog[block].bytes);
+      bytes += catalog[block].bytes + 2 * base::kPage;
+      most = std::max(most, catalog[block].bytes);
     }
-    largest = std::max(largest, bytes + first + 2 * kGuard);  // one block asked twice
+    largest = std::max(largest, bytes + most + 2 * base::kPage);
   }
   return largest;
 }
@@ -48,7 +49,10 @@ Client::Client(Store& store, const Catalog& catalog, ExpectedState& expected, co
       area_bytes_(largest_chain(catalog)),
       areas_(kAreas) {
   for (Area& area : areas_) {
-    area.bytes.resize(area_bytes_);
+    // Page-aligned: which reads go straight into it must not follow from where the heap put it.
+    auto memory = memory::PageBuffer::make(base::round_up(area_bytes_, base::kPage));
+    TERRACE_ASSERT(memory.has_value());
+    area.bytes = std::move(*memory);
     const auto region = store_.register_region(area.bytes.data(), area.bytes.size());
     if (!region) fail(fmt::format("register_region: {}", to_string(region.error())));
     area.region = region.value_or(0);

@@ -22,6 +22,7 @@
 #include "lab/expected_state.h"
 #include "lab/report.h"
 #include "lab/workload.h"
+#include "memory/page_buffer.h"
 
 namespace terrace::lab {
 
@@ -83,6 +84,7 @@ class Client {
     std::vector<KeyState> before;
     base::TimePoint begun, due;
     bool cancelled = false;
+    bool complete = true;  // the client's `complete` when it asked
   };
   struct Written {
     std::map<std::pair<uint32_t, uint16_t>, int> seen;  // (block, tier) of its events
@@ -116,7 +118,7 @@ class Client {
     bool has_result = false;
   };
   struct Area {  // caller memory of one operation
-    std::vector<std::byte> bytes;
+    memory::PageBuffer bytes;
     RegionId region = 0;
     bool busy = false;
   };

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "base/checksum.h"
+#include "base/bytes.h"
 #include "lab/client.h"
 
 namespace terrace::lab {
@@ -31,6 +31,7 @@ Client::Asked Client::ask(std::span<const uint32_t> blocks, Timeout timeout) con
   Asked asked;
   asked.begun = clock_.now();
   asked.due = base::after(asked.begun, timeout);
+  asked.complete = options_.complete;
   for (const uint32_t block : blocks) {
     asked.blocks.push_back(block);
     asked.keys.push_back(catalog_[block].key);
@@ -88,7 +89,8 @@ void Client::lookup(const Operation& operation, bool pin) {
     if (!blocks) return fail(fmt::format("get of pinned: {}", to_string(blocks.error())));
     if (options_.reliable && options_.alone && blocks->size() < pinned) {
       const MissReason why = blocks->reasons().empty() ? MissReason::kNone : blocks->reasons()[0];
-      if (why != MissReason::kNoRoom) {  // L1 may be full of leases
+      const bool rot = why == MissReason::kDamaged && !options_.pristine;
+      if (why != MissReason::kNoRoom && !rot) {  // L1 may be full of leases
         fail(fmt::format("pinned {}, delivered {}: {}", pinned, blocks->size(), to_string(why)));
       }
     }
@@ -146,13 +148,19 @@ void Client::get_into(const Operation& operation) {
   into.asked = ask(operation);
   into.area = static_cast<size_t>(area - areas_.data());
   into.wrong_size = operation.pick % 32 == 0;
+  // Half of them at page boundaries, where a tier reads straight into the region; else back to back or
+  // nearly.
+  const bool aligned = operation.pick % 2 == 0;
   uint64_t offset = kGuard;
   for (const uint32_t block : into.asked.blocks) {
+    if (aligned) offset = base::round_up(offset, base::kPage);
     into.slices.push_back({.region = area->region, .offset = offset, .bytes = catalog_[block].bytes});
-    offset += catalog_[block].bytes + kGuard - operation.pick % 2 * (catalog_[block].bytes % kGuard);
+    offset += catalog_[block].bytes + (operation.pick % 3 == 0 ? kGuard : 0);
   }
-  if (into.wrong_size) into.slices[0].bytes += 1;
-  std::ranges::fill(area->bytes, kUntouched);
+  if (into.wrong_size) into.slices[0].bytes -= 1;
+  into.wrong_size = into.wrong_size && into.slices[0].bytes > 0;
+  if (into.slices[0].bytes == 0) into.slices[0].bytes = 1;
+  std::ranges::fill(area->bytes.bytes(), kUntouched);
   const uint64_t tag = next_tag();
   auto running = store_.get_into(into.asked.keys, into.slices, within(operation.time), notify(tag));
   if (!running) return fail(fmt::format("get_into: {}", to_string(running.error())));
@@ -168,7 +176,7 @@ void Client::get_into(const Operation& operation) {
 void Client::check_into(RunningInto& into) {
   if (!into.operation.ready()) return fail("get_into: its event came before its result");
   const IntoResult result = into.operation.result();
-  const std::span<const std::byte> memory = areas_[into.area].bytes;
+  const std::span<const std::byte> memory = areas_[into.area].bytes.bytes();
   if (result.delivered > into.asked.keys.size() || result.source.size() != result.delivered) {
     return fail(fmt::format("get_into: {} delivered, {} sources, {} asked", result.delivered,
                             result.source.size(), into.asked.keys.size()));
@@ -186,7 +194,7 @@ void Client::finish_into(uint64_t tag) {
   RunningInto& into = node.mapped();
   if (!into.operation.released()) fail("get_into: its event came before it released the memory");
   check_into(into);  // nothing changed after the result
-  const std::span<const std::byte> memory = areas_[into.area].bytes;
+  const std::span<const std::byte> memory = areas_[into.area].bytes.bytes();
   uint64_t position = 0;
   const auto check_gap = [&](uint64_t end) {
     for (; position < end; position++) {
@@ -380,7 +388,7 @@ void Client::check_reasons(const Asked& asked, size_t delivered, std::span<const
 // What was acknowledged and neither removed nor evicted is found.
 void Client::check_owed(const Asked& asked, size_t delivered, std::span<const MissReason> reasons,
                         std::string_view what) {
-  if (!options_.complete || delivered == asked.blocks.size() || reasons.empty()) return;
+  if (!asked.complete || delivered == asked.blocks.size() || reasons.empty()) return;
   const uint32_t block = asked.blocks[delivered];
   const KeyState before = asked.before[delivered], now = expected_.of(block);
   if (!before.must_be_found() || now.removing != before.removing) return;

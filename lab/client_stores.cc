@@ -141,7 +141,7 @@ void Client::put(const Operation& operation) {
     const Writer writer = known != written.writers.end() ? known->second : expected_.begin_write(blocks[i]);
     written.writers[blocks[i]] = writer;
     slices.push_back({.region = area->region, .offset = offset, .bytes = wanted[i].bytes});
-    fill(wanted[i].key, writer, std::span(area->bytes).subspan(offset, wanted[i].bytes));
+    fill(wanted[i].key, writer, area->bytes.bytes().subspan(offset, wanted[i].bytes));
     offset += wanted[i].bytes;
   }
   const uint64_t tag = next_tag();
@@ -151,7 +151,7 @@ void Client::put(const Operation& operation) {
                                     .blocks = wanted},
                                    slices, notify(tag));
   // The bytes were copied inside the call (S7): the caller's memory is free again.
-  std::ranges::fill(std::span(area->bytes).first(offset), std::byte{0xEE});
+  std::ranges::fill(area->bytes.bytes().first(offset), std::byte{0xEE});
   if (!outcomes) {
     written_.erase(tag);
     return fail(fmt::format("put: {}", to_string(outcomes.error())));

@@ -68,6 +68,11 @@ class Journal {
   int fd_;
 };
 
+void check_disk(const TierStats& disk, Findings& findings) {
+  if (disk.evictions + disk.evicted_segments > 0) findings.fail("the disk tier evicted");
+  if (disk.allocated_bytes > disk.capacity_bytes) findings.fail("the disk tier is over its capacity");
+}
+
 void work(Store& store, const Scene& scene, ExpectedState& expected, const ChildOptions& child,
           uint32_t number, const Journal& journal) {
   const base::SteadyClock clock;
@@ -84,11 +89,18 @@ void work(Store& store, const Scene& scene, ExpectedState& expected, const Child
       scene.catalog,
       {.seed = child.seed * 1'000'003 + child.cycle * 16 + number, .owner = number, .owners = kClients});
   size_t written = 0;
+  bool recovered = false;
+  client.set_complete(false);  // nothing is owed while recovery runs
   for (;;) {
+    if (!recovered && store.wait_recovered(Timeout(0))) {
+      recovered = true;
+      client.set_complete(true);
+    }
     const Operation operation = workload.next();
     client.run(operation);
     client.poll();
     expected.count_operation();
+    if (client.operations() % 64 == 0) check_disk(store.stats().tiers[1], findings);
     journal.write_new(findings, written);
     if (operation.kind == OpKind::kPause)
       std::this_thread::sleep_for(std::chrono::microseconds(operation.pick % 500));
@@ -155,11 +167,7 @@ int run_checker(const Scene& scene, ExpectedState& expected, const ChildOptions&
     Client client(**store, scene.catalog, expected, clock, findings, how);
     check_all(client, scene.catalog, expected, child.cycle, findings);
     client.poll();
-    const StoreStats stats = (*store)->stats();
-    if (stats.tiers[1].evictions + stats.tiers[1].evicted_segments > 0)
-      findings.fail("the disk tier evicted");
-    if (stats.tiers[1].allocated_bytes > stats.tiers[1].capacity_bytes)
-      findings.fail("the disk tier is over capacity");
+    check_disk((*store)->stats().tiers[1], findings);
   }
   std::ofstream(child.directory + "/report") << to_json(findings).dump();
   if (child.cycle % 4 == 0) return 0;  // closed in order

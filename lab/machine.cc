@@ -45,6 +45,13 @@ MachineOptions completed(MachineOptions options) {
   disk.disk.paths = options.disk.paths;
   disk.disk.capacity = options.disk.capacity_bytes;
   options.store.tiers = {disk};
+  if (options.mock) {
+    TierOptions mock;
+    mock.kind = TierOptions::Kind::kMock;
+    mock.name = options.mock->tier.name;
+    options.store.tiers.insert(options.mock->first ? options.store.tiers.begin() : options.store.tiers.end(),
+                               mock);
+  }
   return options;
 }
 
@@ -72,6 +79,15 @@ Outcome<void> Machine::start() {
   parts.clock = &executor_;
   parts.executor = &executor_;
   parts.tiers.push_back(std::move(*tier));
+  if (options_.mock) {
+    if (mock_backing_ == nullptr || !options_.mock->tier.survives_restart) {
+      mock_backing_ = std::make_shared<tier::mock::MockBacking>(options_.mock->capacity, seed);
+    }
+    auto mock =
+        std::make_unique<tier::mock::MockTier>(options_.mock->tier, mock_backing_, executor_, executor_);
+    mock_ = mock.get();
+    parts.tiers.insert(options_.mock->first ? parts.tiers.begin() : parts.tiers.end(), std::move(mock));
+  }
   parts.segments = memory::heap_segments();
   auto manager = store::StorageManager::create(options_.store, std::move(parts));
   if (!manager) return std::unexpected(manager.error());

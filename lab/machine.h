@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <terrace/store.h>
@@ -13,6 +14,7 @@
 #include "io/fault_plan.h"
 #include "io/sim/sim_disk.h"
 #include "tier/disk/options.h"
+#include "tier/mock/mock_tier.h"
 
 namespace terrace::store {
 class StorageManager;
@@ -24,7 +26,12 @@ struct MachineOptions {
   uint64_t seed = 1;
   StoreOptions store;            // its tiers are the machine's to fill in
   tier::disk::DiskOptions disk;  // paths and capacity among them
-  bool mock_tier = false;        // a second tier behind the disk, which restarts empty
+  struct Mock {
+    bool first = false;     // nearer than the disk
+    uint64_t capacity = 0;  // 0: no bound
+    tier::mock::MockOptions tier;
+  };
+  std::optional<Mock> mock;  // a second tier
   io::SimDiskOptions sim_disk;
   base::Duration latency = std::chrono::microseconds(80);
   double bytes_per_ns = 2.0;
@@ -56,7 +63,10 @@ class Machine {
   io::SimDisk& disk() { return disk_; }
   io::FaultPlan& faults() { return faults_; }
   const MachineOptions& options() const { return options_; }
-  uint16_t tiers() const { return options_.mock_tier ? 2 : 1; }
+  // Absent without a mock tier, and while no store runs.
+  tier::mock::MockTier* mock() { return running() ? mock_ : nullptr; }
+  uint16_t tiers() const { return options_.mock ? 2 : 1; }
+  uint16_t disk_tier() const { return options_.mock && options_.mock->first ? 2 : 1; }
 
  private:
   struct Process;
@@ -66,6 +76,8 @@ class Machine {
   io::SimDisk disk_;
   io::FaultPlan faults_;
   uint64_t lives_ = 0;
+  std::shared_ptr<tier::mock::MockBacking> mock_backing_;
+  tier::mock::MockTier* mock_ = nullptr;  // the store's
   std::unique_ptr<Store> store_;
   std::weak_ptr<store::StorageManager> manager_;
 };

@@ -17,14 +17,14 @@ namespace terrace::lab {
 struct RowOptions {
   bool quick = false;                 // a tenth
   uint64_t seed = 1;                  // the first one
-  std::optional<uint64_t> count;      // seeds, cycles or cases; absent: the row's own
-  std::optional<uint64_t> ops;        // operations of a seed
+  std::optional<uint64_t> count{};    // seeds, cycles or cases; absent: the row's own
+  std::optional<uint64_t> ops{};      // operations of a seed
   std::chrono::seconds limit{86400};  // start nothing new after this
   unsigned processes = 2;
-  std::string directory;  // for real files; made and removed by the row
-  std::string program;    // terrace-lab itself, for rows with child processes
-  bool verbose = false;   // print every operation: for the replay of one seed
-  bool progress = false;  // a line on standard error that grows
+  std::string directory{};  // for real files; made and removed by the row
+  std::string program{};    // terrace-lab itself, for rows with child processes
+  bool verbose = false;     // print every operation: for the replay of one seed
+  bool progress = false;    // a line on standard error that grows
 };
 
 struct Row {

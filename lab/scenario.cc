@@ -63,6 +63,24 @@ void draw_faults(Scenario& scenario, base::Random& random) {
   }
 }
 
+void draw_mock(Scenario& scenario, base::Random& random) {
+  MachineOptions::Mock mock;
+  mock.first = random.one_in(2);
+  mock.capacity = random.one_in(2) ? 0 : log_between(random, 64 * base::kKiB, 8 * base::kMiB);
+  mock.tier.seed = scenario.machine.seed;
+  mock.tier.latency = std::chrono::microseconds(log_between(random, 10, 5000));
+  mock.tier.jitter = mock.tier.latency / 2;
+  mock.tier.survives_restart = random.one_in(2);
+  mock.tier.local_memory = random.one_in(4);
+  if (scenario.errors) {
+    scenario.mock_faults.read_error = random.one_in(2) ? 0.05 : 0;
+    scenario.mock_faults.write_error = random.one_in(2) ? 0.05 : 0;
+    scenario.mock_faults.down = random.one_in(8);
+  }
+  if (scenario.lies) scenario.mock_faults.flip_bit = random.one_in(2) ? 0.05 : 0;
+  scenario.machine.mock = mock;
+}
+
 void draw_machine(Scenario& scenario, base::Random& random) {
   MachineOptions& machine = scenario.machine;
   const uint64_t segment_sizes[] = {256 * base::kKiB, base::kMiB, 4 * base::kMiB};
@@ -111,6 +129,7 @@ Scenario draw_scenario(uint64_t seed) {
   scenario.machine.seed = seed;
   draw_machine(scenario, random);
   draw_faults(scenario, random);
+  if (random.one_in(3)) draw_mock(scenario, random);
   return scenario;
 }
 
@@ -124,6 +143,11 @@ std::string describe(const Scenario& scenario) {
       base::format_size(catalog.bytes()), base::format_size(machine.store.l1.budget),
       base::format_size(machine.disk.capacity_bytes), machine.disk.paths.size(),
       base::format_size(machine.disk.segment_bytes), scenario.roomy ? "roomy" : "tight", scenario.lives);
+  if (machine.mock) {
+    text += fmt::format("; a mock tier {} it of {}, {}", machine.mock->first ? "before" : "behind",
+                        machine.mock->capacity == 0 ? "any size" : base::format_size(machine.mock->capacity),
+                        machine.mock->tier.survives_restart ? "that survives" : "that starts empty");
+  }
   if (scenario.full_device) text += "; the device fills up";
   for (size_t i = 0; i < io::kFaultKinds; i++) {
     const auto kind = static_cast<FaultKind>(i);

@@ -14,6 +14,7 @@ struct Scenario {
   CatalogOptions catalog;
   MachineOptions machine;
   io::FaultRates faults;
+  tier::mock::MockFaults mock_faults;
   bool errors = false;       // the device reports errors, or is late
   bool lies = false;         // the device says that all is well, and it is not
   bool full_device = false;  // another process takes the device's space now and then

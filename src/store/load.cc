@@ -141,6 +141,8 @@ MissReason StorageManager::reason_of(const Error& error) {
       return MissReason::kDamaged;
     case Code::kCancelled:
       return MissReason::kCancelled;
+    case Code::kNotFound:  // only a removal takes what is being read
+      return MissReason::kRemoved;
     case Code::kUnavailable:
     case Code::kClosed:
       return MissReason::kTierUnavailable;

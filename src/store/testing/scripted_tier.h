@@ -17,19 +17,29 @@ namespace terrace::store::testing {
 class ScriptedTier final : public tier::Tier {
  public:
   uint64_t records_max = 1000;  // then place() refuses with kNoRoom
-  bool hold_writes = false, hold_reads = false, hold_removes = false;
+  bool hold_writes = false, hold_reads = false, hold_removes = false, hold_recovery = false;
   bool fail_writes = false, fail_reads = false;
   bool local_memory = false;
   bool unavailable = false;
   bool flip_reads = false;  // a bit of what is read is wrong
   std::vector<tier::FoundBlock> found_at_start;
   uint64_t writes = 0, reads = 0, removes = 0, cancels = 0;
+  uint64_t lasting_removals = 0;  // calls of kRemove or kErase, empty ones too
 
   explicit ScriptedTier(std::string name = "scripted") : name_(std::move(name)) {}
 
   // Lets held operations go on.
   void release_writes() { run(held_writes_); }
   void release_reads() { run(held_reads_); }
+  void release_one_read() {
+    auto step = std::move(held_reads_.front());
+    held_reads_.pop_front();
+    step();
+  }
+  void release_recovery() {
+    listener_->found(found_at_start);
+    listener_->recovered({});
+  }
   void release_removes() { run(held_removes_); }
   size_t held_writes() const { return held_writes_.size(); }
   size_t held_reads() const { return held_reads_.size(); }
@@ -50,8 +60,7 @@ class ScriptedTier final : public tier::Tier {
   }
   void start(tier::TierListener& listener) override {
     listener_ = &listener;
-    listener.found(found_at_start);
-    listener.recovered({});
+    if (!hold_recovery) release_recovery();
   }
   tier::PlaceAnswer place(const record::BlockMeta& meta) override {
     if (unavailable) return std::unexpected(tier::PlaceRefused{tier::Refusal::kUnavailable, 0, false});
@@ -115,6 +124,7 @@ class ScriptedTier final : public tier::Tier {
   }
   void cancel(tier::ReadTicket) override { ++cancels; }
   void remove(std::span<const tier::RemoveOp> batch, tier::RemoveKind kind, tier::Done done) override {
+    if (kind != tier::RemoveKind::kEvict) ++lasting_removals;
     for (const tier::RemoveOp& op : batch) {
       ++removes;
       records_.erase(op.place);

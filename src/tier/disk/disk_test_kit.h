@@ -107,6 +107,7 @@ class FailingPath final : public io::FileSystem {
  public:
   FailingPath(io::FileSystem& files, std::string prefix) : files_(files), prefix_(std::move(prefix)) {}
   bool failing = false;
+  bool writes_fail = false;         // of control records, on any path
   bool full = false;                // allocate() finds no space, on any path
   uint64_t full_from = UINT64_MAX;  // the same for this many bytes and more
 
@@ -136,6 +137,7 @@ class FailingPath final : public io::FileSystem {
     return files_.read(file, at, to);
   }
   Result<void> write(io::File& file, uint64_t at, std::span<const std::byte> from) override {
+    if (writes_fail) return error();
     return files_.write(file, at, from);
   }
   Result<void> sync(io::File& file) override { return files_.sync(file); }

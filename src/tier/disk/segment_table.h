@@ -62,7 +62,7 @@ struct SegmentRecord {
   uint32_t table_ios = 0;  // writes to the slot table that run: a new layout waits for them
   uint32_t device_errors = 0;
   bool preparing = false;                        // the task runs
-  bool old_entries = false;  // its table may still hold those of the layout before
+  bool old_entries = false;                      // its table may still hold those of the layout before
   std::vector<base::Task> after_layout;          // run when the task has ended
   bool found = false;                            // files of this number were there at open, not yet recovered
   bool unusable = false;                         // damaged or foreign files: never used, never deleted

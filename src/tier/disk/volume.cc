@@ -123,6 +123,10 @@ PlaceAnswer DiskVolume::place(const record::BlockMeta& meta) {
       table_->end_withholding();
     }
     const auto slot = table_->slots().allocate(bytes);
+    // Segments that recovery has yet to read may be empty: nothing is evicted for want of them.
+    if (!slot && slot.error().code == Code::kNoRoom && !recovery_over_) {
+      return std::unexpected(PlaceRefused{.why = Refusal::kUnavailable, .domain = number_});
+    }
     if (!slot) {
       const uint64_t slot_bytes = table_->slots().class_for(bytes);
       return std::unexpected(

@@ -260,8 +260,8 @@ class DiskVolume {
   bool recovery_over_ TERRACE_GUARDED_BY(mutex_) = false;  // ended, or given up because of close()
   bool recovered_ TERRACE_GUARDED_BY(mutex_) = false;
   bool other_boot_ TERRACE_GUARDED_BY(mutex_) = false;
-  // Not read at start, quarantined and not yet marked so on disk, or not yet laid out anew: a later life may find
-  // blocks in them that nobody knows of now.
+  // Not read at start, quarantined and not yet marked so on disk, or not yet laid out anew: a later life may
+  // find blocks in them that nobody knows of now.
   uint32_t segments_out_of_reach_ TERRACE_GUARDED_BY(mutex_) = 0;
   bool was_killed_ TERRACE_GUARDED_BY(mutex_) = false;  // the life before did not close in order
   uint64_t recovered_blocks_ TERRACE_GUARDED_BY(mutex_) = 0;

@@ -13,14 +13,18 @@ void DiskVolume::remove(std::span<const RemoveOp> batch, RemoveKind kind, const 
       join->failed(Error{Code::kClosed, 0, "the disk path is closed"});
       return;
     }
+    // A path that a probe opened late: what it has yet to announce nobody can have named in `batch`.
+    if (!recovery_over_ && kind != RemoveKind::kEvict) {
+      join->failed(Error{Code::kUnavailable, 0, "the disk path is still recovering"});
+    }
     if (segments_out_of_reach_ > 0 && kind != RemoveKind::kEvict) await_reach(join);
   }
   for (const RemoveOp& op : batch) remove_one(op, kind, join);
   if (kind != RemoveKind::kEvict) clear_stale(join);
 }
 
-// What some segments hold cannot be removed today, and would be back tomorrow (D1). Those that are being laid out anew
-// are awaited.
+// What some segments hold cannot be removed today, and would be back tomorrow (D1). Those that are being laid
+// out anew are awaited.
 void DiskVolume::await_reach(const std::shared_ptr<Join>& join) {
   const Error error{Code::kIo, 0, "a segment is out of reach: what it holds cannot be removed"};
   uint32_t awaited = 0;

@@ -1,0 +1,176 @@
+#include "lab/specimen.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "io/sim/sim_file_system.h"
+#include "tier/disk/layout.h"
+
+namespace terrace::lab {
+namespace {
+
+namespace disk = tier::disk;
+
+constexpr Timeout kTimeout = std::chrono::seconds(10);
+
+MachineOptions machine_options(const SpecimenOptions& options) {
+  MachineOptions machine;
+  machine.seed = options.seed;
+  machine.disk.paths = {Specimen::directory()};
+  machine.disk.segment_bytes = 256 * base::kKiB;
+  machine.disk.capacity_bytes = 24 * machine.disk.segment_bytes;
+  machine.store.l1.budget = 4 * base::kMiB;
+  machine.latency = std::chrono::microseconds(5);
+  return machine;
+}
+
+}  // namespace
+
+Specimen::Specimen(const SpecimenOptions& options)
+    : options_(options),
+      catalog_({.seed = options.catalog_seed,
+                .namespaces = 2,
+                .chains = 24,
+                .chain_blocks_max = 8,
+                .mix = options.mix,
+                .bytes_max = options.bytes_max}),
+      machine_(machine_options(options)),
+      expected_(catalog_.size()) {
+  for (uint32_t block = 0; block < catalog_.size(); block++) {
+    for (Writer writer = 1; writer < options.first_writer; writer++) expected_.begin_write(block);
+    expected_.settle(block, 0);
+  }
+  Findings findings;
+  live(findings, [this](Client& client) {
+    for (uint32_t chain = 0; chain < catalog_.chains(); chain++) store_chain(client, chain);
+  });
+  TERRACE_ASSERT(findings.clean() && locations_.size() == catalog_.size());
+}
+
+std::unique_ptr<Client> Specimen::make_client(Findings& findings, const std::string& context) {
+  ClientOptions how;
+  how.reliable = false;
+  how.pristine = false;
+  how.complete = false;
+  how.context = context;
+  return std::make_unique<Client>(machine_.store(), catalog_, expected_, machine_.time(), findings, how);
+}
+
+void Specimen::store_chain(Client& client, uint32_t chain) {
+  Operation operation;
+  operation.kind = OpKind::kStore;
+  operation.chain = chain;
+  operation.count = static_cast<uint32_t>(catalog_.chain(chain).size());
+  client.run(operation);
+  settle(client);
+}
+
+void Specimen::settle(Client& client) {
+  const base::TimePoint until = machine_.time().now() + std::chrono::seconds(60);
+  while (client.owed() > 0 && machine_.time().now() < until) {
+    machine_.time().run_for(std::chrono::microseconds(100));
+    client.poll();
+  }
+}
+
+void Specimen::live(Findings& findings, const std::function<void(Client&)>& work) {
+  const auto started = machine_.start();
+  TERRACE_ASSERT(started.has_value());
+  TERRACE_ASSERT(machine_.store().wait_recovered(kTimeout));
+  for (uint32_t space = 0; space < catalog_.spaces(); space++) {
+    TERRACE_ASSERT(machine_.store().open_namespace(catalog_.space(space)).has_value());
+  }
+  auto client = make_client(findings, "");
+  work(*client);
+  client->release_all();
+  settle(*client);
+  client.reset();
+  if (const uint64_t abandoned = machine_.stop(kTimeout); abandoned != 0)
+    findings.fail("close abandoned operations");
+  image_ = take_image();
+  take_apart();
+}
+
+Image Specimen::take_image() {
+  Image image;
+  const auto names = machine_.disk().list(directory());
+  TERRACE_ASSERT(names.has_value());
+  for (const auto& name : *names) {
+    auto bytes = machine_.disk().contents(directory() + "/" + name);
+    if (bytes) image.emplace(directory() + "/" + name, std::move(*bytes));
+  }
+  return image;
+}
+
+void Specimen::restore(const Image& image) {
+  io::SimFileSystem files(machine_.disk());
+  for (const auto& name : files.list(directory()).value_or(std::vector<std::string>{})) {
+    if (!image.contains(directory() + "/" + name)) (void)files.remove(directory() + "/" + name);
+  }
+  for (const auto& [path, bytes] : image) TERRACE_ASSERT(machine_.disk().replace(path, bytes).has_value());
+}
+
+// Slot tables name keys in the clear.
+void Specimen::take_apart() {
+  locations_.clear();
+  for (const auto& [path, bytes] : image_) {
+    const auto name = disk::parse_segment_name(path.substr(directory().size() + 1));
+    if (!name || !name->is_table || bytes.size() < disk::kPage) continue;
+    const auto slot_bytes = base::load_le<uint64_t>(bytes.data() + offsetof(disk::SegmentHeader, slot_bytes));
+    const auto slots = base::load_le<uint32_t>(bytes.data() + offsetof(disk::SegmentHeader, slot_count));
+    for (uint32_t index = 0; index < slots && disk::entry_offset(index + 1) <= bytes.size(); index++) {
+      Key key;
+      std::memcpy(key.bytes.data(), bytes.data() + disk::entry_offset(index), key.bytes.size());
+      const uint32_t block = catalog_.find(key);
+      if (block == kNoBlock) continue;
+      locations_[block] = {.segment = name->segment,
+                           .index = index,
+                           .data = directory() + "/" + disk::data_name(name->segment),
+                           .table = path,
+                           .record_offset = index * slot_bytes,
+                           .entry_offset = disk::entry_offset(index),
+                           .slot_bytes = slot_bytes};
+    }
+  }
+}
+
+void Specimen::flip(const std::string& path, uint64_t bit) {
+  TERRACE_ASSERT(machine_.disk().flip_bit(path, bit).has_value());
+}
+
+void Specimen::put(const std::string& path, uint64_t offset, std::span<const std::byte> bytes) {
+  auto contents = machine_.disk().contents(path);
+  TERRACE_ASSERT(contents.has_value() && offset + bytes.size() <= contents->size());
+  std::ranges::copy(bytes, contents->begin() + static_cast<int64_t>(offset));
+  TERRACE_ASSERT(machine_.disk().replace(path, *contents).has_value());
+}
+
+void Specimen::examine(const std::set<uint32_t>& may_miss, const std::set<uint32_t>& must_miss,
+                       Findings& findings, const std::string& context) {
+  const auto started = machine_.start();
+  if (!started) return findings.fail(fmt::format("{}the start failed: {}", context, started.error().message));
+  if (!machine_.store().wait_recovered(kTimeout)) findings.fail(context + "recovery did not end");
+  auto client = make_client(findings, context);
+  for (uint32_t block = 0; block < catalog_.size(); block++) {
+    const uint64_t wrong = findings.wrong;
+    const bool found = client->check_block(block, kTimeout).value_or(0) != 0;
+    findings.count("checked");
+    const bool sound = findings.wrong == wrong && locations_.contains(block);
+    if (!found && sound && !may_miss.contains(block) && !must_miss.contains(block)) {
+      findings.fail(fmt::format("{}block {} is missing, though nothing of it was damaged", context, block));
+    }
+    if (found && must_miss.contains(block)) {
+      findings.count("undetected");
+      findings.fail(fmt::format("{}block {} was delivered from a damaged record", context, block));
+    }
+  }
+  client->abandon();
+  client.reset();
+  machine_.kill();
+  machine_.bury();
+}
+
+}  // namespace terrace::lab
