@@ -19,10 +19,12 @@ struct Findings {
   uint64_t failed = 0;                // every other broken rule
   std::vector<std::string> failures;  // in words, each with what replays it; at most kFailuresKept
   std::vector<std::pair<std::string, uint64_t>> counts;  // summed by name, in order of first mention
+  std::string skipped;                                   // why the row could not run on this machine
 
   // Names that begin with "max_" keep the largest value, others add up.
   void count(const std::string& name, uint64_t more = 1);
   uint64_t counted(const std::string& name) const;
+
   void fail(std::string what);
   void fail_wrong(std::string what);
   void add(const Findings& other);

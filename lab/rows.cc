@@ -60,6 +60,7 @@ RowReport run_row(const Row& row, const RowOptions& options) {
   RowReport report{.row = row.number, .title = std::string(row.title)};
   const auto begun = std::chrono::steady_clock::now();
   report.findings = row.run(options);
+  report.skipped = report.findings.skipped;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   return report;
 }

@@ -167,7 +167,8 @@ void StorageManager::finish_direct(const std::shared_ptr<IntoOperation::State>& 
   Lock lock(mutex_);
   auto& item = into->items[index];
   TierState& state = tier_state(tier);
-  if (state.residency->holds(item.residence, item.generation)) state.residency->unpin(item.residence);
+  const bool held = state.residency->holds(item.residence, item.generation);
+  if (held) state.residency->unpin(item.residence);
   pages_.give(std::exchange(item.header, nullptr));
   pages_.give(std::exchange(item.tail, nullptr));
   if (result) {
@@ -176,12 +177,11 @@ void StorageManager::finish_direct(const std::shared_ptr<IntoOperation::State>& 
     item.phase = Phase::kDone;
   } else {
     item.phase = Phase::kMissed;
-    item.reason = reason_of(result.error());
+    item.reason = reason_of(result.error(), held);
     if (item.reason == MissReason::kDamaged) {
       ++state.counts.verification_failures;
-      if (state.residency->holds(item.residence, item.generation))
-        forget_damaged(item.block, tier, item.place);
-    } else if (item.reason != MissReason::kCancelled) {
+      forget_damaged(item.block, tier, item.place);
+    } else if (item.reason != MissReason::kCancelled && item.reason != MissReason::kRemoved) {
       ++state.counts.load_errors;
     }
   }

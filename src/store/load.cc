@@ -134,15 +134,15 @@ void StorageManager::issue(Start& start) {
   start = {};
 }
 
-MissReason StorageManager::reason_of(const Error& error) {
+// `held`: the block was in the tier all the while. Else its place may hold another one's bytes by now.
+MissReason StorageManager::reason_of(const Error& error, bool held) {
+  if (!held && (error.code == Code::kCorrupt || error.code == Code::kNotFound)) return MissReason::kRemoved;
   switch (error.code) {
     case Code::kCorrupt:
     case Code::kIncompatible:
       return MissReason::kDamaged;
     case Code::kCancelled:
       return MissReason::kCancelled;
-    case Code::kNotFound:  // only a removal takes what is being read
-      return MissReason::kRemoved;
     case Code::kUnavailable:
     case Code::kClosed:
       return MissReason::kTierUnavailable;
@@ -159,7 +159,8 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
     if (const auto it = loads_.find(load->block); it != loads_.end() && it->second == load) loads_.erase(it);
     --loads_running_;
     TierState& state = tier_state(load->tier);
-    if (state.residency->holds(load->residence, load->generation)) state.residency->unpin(load->residence);
+    const bool held = state.residency->holds(load->residence, load->generation);
+    if (held) state.residency->unpin(load->residence);
     waiters.swap(load->waiters);
     Buffer* buffer = load->buffer;
     MissReason reason = MissReason::kNone;
@@ -168,12 +169,11 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
       state.counts.load_bytes += buffer->meta.payload_bytes;
       buffer->summed = true;
     } else {
-      reason = reason_of(result.error());
+      reason = reason_of(result.error(), held);
       if (reason == MissReason::kDamaged) {
         ++state.counts.verification_failures;
-        if (buffer->removals == blocks_[load->block].removals)
-          forget_damaged(load->block, load->tier, load->place);
-      } else if (reason != MissReason::kCancelled) {
+        forget_damaged(load->block, load->tier, load->place);
+      } else if (reason != MissReason::kCancelled && reason != MissReason::kRemoved) {
         ++state.counts.load_errors;
       }
     }

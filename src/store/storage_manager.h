@@ -257,7 +257,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   uint64_t bytes_of(BlockId block) const TERRACE_REQUIRES(mutex_);
   uint64_t running() const TERRACE_REQUIRES(mutex_);
   std::vector<tier::Tier*> tier_pointers() const TERRACE_EXCLUDES(mutex_);
-  static MissReason reason_of(const Error& error);
+  static MissReason reason_of(const Error& error, bool held);
 
   const StoreOptions options_;
   const uint64_t store_credit_max_;

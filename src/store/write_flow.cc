@@ -188,6 +188,7 @@ void StorageManager::start_writes() {
   {
     Lock lock(mutex_);
     start_posted_ = false;
+    if (!committed_.empty()) post_start();  // committed since queue_committed looked
     for (const TierState& state : tiers_) tiers.push_back(state.tier.get());
     for (WriteFlow* flow : writes_to_start_) {
       if (flow->removed) {

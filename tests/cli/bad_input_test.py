@@ -200,7 +200,8 @@ class FullDisk(Case):
     def test_disk_without_any_room_is_named(self) -> None:
         with open(self.disk / "fill", "wb") as file:
             file.write(bytes(20_800_000))
-        arguments = ("put", self.store, "--namespace", "m", "--key", digest_of(1), self.file(1, 1_000_000))
+        arguments = ("put", self.store, "--namespace", "m", "--key", digest_of(1), self.file(1, 1_000_000),
+                     "--capacity", "16MiB")
         self.refused(*arguments, says=("No space left on device",), exit_code=FAILED)
         (self.disk / "fill").unlink()
         self.run_cli(*arguments)
