@@ -19,8 +19,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
     -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
 endif()
 if(TERRACE_SANITIZE)
-  # The vptr check probes memory through a pipe and reports falsely in a process without free descriptors, which is
-  # what one of our tests is about.
+  # The vptr check probes memory through a pipe and reports falsely in a process without free descriptors,
+  # which is what one of our tests is about.
   add_compile_options(-fsanitize=${TERRACE_SANITIZE} -fno-sanitize-recover=all -fno-sanitize=vptr)
   add_link_options(-fsanitize=${TERRACE_SANITIZE} -fno-sanitize=vptr)
 endif()

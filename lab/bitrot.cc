@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -31,19 +32,18 @@ enum class Rot : uint8_t {
   kAnything,       // up to 20 bits of any files
 };
 // How often each comes; headers and superblocks have the most bits to go through.
-constexpr std::array kTurns{Rot::kRecordHeader, Rot::kSuperblock,    Rot::kSlotEntry, Rot::kSegmentHeader,
-                            Rot::kRecordHeader, Rot::kSuperblock,    Rot::kPayload,   Rot::kBothCopies,
-                            Rot::kRecordHeader, Rot::kSuperblock,    Rot::kSlotEntry, Rot::kPages,
-                            Rot::kRecordHeader, Rot::kSegmentHeader, Rot::kPages,     Rot::kAnything};
+constexpr Rot kTurns[] = {Rot::kRecordHeader, Rot::kSuperblock,    Rot::kSlotEntry, Rot::kSegmentHeader,
+                          Rot::kRecordHeader, Rot::kSuperblock,    Rot::kPayload,   Rot::kBothCopies,
+                          Rot::kRecordHeader, Rot::kSuperblock,    Rot::kSlotEntry, Rot::kPages,
+                          Rot::kRecordHeader, Rot::kSegmentHeader, Rot::kPages,     Rot::kAnything};
 
 class Rounds {
  public:
-  Rounds(uint64_t first, uint64_t count)
-      : first_(first),
-        count_(count),
-        specimen_({.seed = first, .catalog_seed = first, .mix = mix_of(first), .bytes_max = 6000}) {}
+  Rounds(uint64_t first, uint64_t count) : first_(first), count_(count), specimen_(specimen_options(first)) {}
 
   Findings run() {
+    findings_.count("rounds", 0);
+    findings_.count("checked", 0);
     for (uint64_t round = first_; round < first_ + count_; round++) {
       base::Random random(round ^ 0xB17B07);
       may_miss_.clear();
@@ -62,14 +62,15 @@ class Rounds {
   }
 
  private:
-  static SizeMix mix_of(uint64_t first) {
+  static SpecimenOptions specimen_options(uint64_t first) {
     constexpr std::array kMixes{SizeMix::kFew, SizeMix::kTiny, SizeMix::kOne, SizeMix::kEdges};
-    return kMixes[first / kRoundsPerSpecimen % kMixes.size()];
+    const SizeMix mix = kMixes[first / kRoundsPerSpecimen % kMixes.size()];
+    return {.seed = first, .catalog_seed = first, .mix = mix, .bytes_max = 6000};
   }
 
   // The `turn`-th time that this kind of damage comes, over all rounds: walks through the bits.
   void damage(uint64_t round, base::Random& random) {
-    switch (kTurns[round % kTurns.size()]) {
+    switch (kTurns[round % std::size(kTurns)]) {
       case Rot::kRecordHeader:
         return rot_record_headers(round, random);
       case Rot::kPayload:

@@ -53,6 +53,8 @@ class Cases {
   }
 
   Findings run() {
+    findings_.count("cases", 0);
+    findings_.count("checked", 0);
     for (uint64_t number = first_; number < first_ + count_; number++) {
       random_ = base::Random(number ^ 0x0D15C);
       const uint64_t kind = number % kCases;

@@ -9,6 +9,7 @@ namespace terrace::lab {
 namespace {
 
 constexpr size_t kFailuresOfOne = 3;
+constexpr size_t kLeadingFigures = 2;  // how much was done; then how well
 
 bool merges_by_maximum(const std::string& name) {
   return name.starts_with("max_");
@@ -78,10 +79,15 @@ Findings findings_from_json(const nlohmann::json& json) {
 
 std::string line(const RowReport& report) {
   if (!report.skipped.empty()) return fmt::format("row {}: skipped: {}", report.row, report.skipped);
+  const Findings& found = report.findings;
   std::string text = fmt::format("row {}:", report.row);
-  for (const auto& [name, value] : report.findings.counts) text += fmt::format(" {}={}", name, value);
-  return text + fmt::format(" wrong={} failed={} {} in {:.1f} s", report.findings.wrong,
-                            report.findings.failed, report.passed() ? "passed" : "FAILED", report.seconds);
+  for (size_t i = 0; i < found.counts.size(); i++) {
+    if (i == kLeadingFigures) text += fmt::format(" wrong={} failed={}", found.wrong, found.failed);
+    text += fmt::format(" {}={}", found.counts[i].first, found.counts[i].second);
+  }
+  if (found.counts.size() <= kLeadingFigures)
+    text += fmt::format(" wrong={} failed={}", found.wrong, found.failed);
+  return text + fmt::format(" {} in {:.1f} s", report.passed() ? "passed" : "FAILED", report.seconds);
 }
 
 nlohmann::json to_json(const RowReport& report) {

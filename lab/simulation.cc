@@ -100,6 +100,7 @@ class Simulation {
 
   SeedOutcome run() {
     if (verbose_) fmt::print("seed {}: {}\n", seed_, describe(scenario_));
+    for (const char* figure : {"seeds", "ops", "stuck", "leaks"}) findings_.count(figure, 0);
     findings_.count("seeds");
     for (uint32_t life = 0; life < scenario_.lives; life++) {
       const uint64_t share = ops_ / scenario_.lives + (life == 0 ? ops_ % scenario_.lives : 0);

@@ -19,7 +19,7 @@ constexpr int kPassed = 0, kRowFailed = 1, kUsage = 2;
 
 constexpr const char* kFooter = R"(
 examples:
-  terrace-lab run --quick                       rows 1, 2, 5 and 6 at a tenth, about 3 minutes on 2 cores
+  terrace-lab run --quick                       every row at a tenth, less than a minute on 2 cores
   terrace-lab run --row 1 --seconds 3600        new seeds of row 1 for an hour
   terrace-lab run --row 1 --seed 77 --count 1   one seed again; the same seed gives the same run
   terrace-lab run --row 1 --seed 77 --count 1 --verbose

@@ -110,7 +110,9 @@ def _cpp_functions(text: str) -> Iterator[tuple[int, int]]:
     """First line and length of what looks like a function: namespace content is not indented here."""
     start = 0
     for number, line in enumerate(cpp.code_only(text).split("\n"), 1):
-        if re.match(r"[\w~:<\[]", line) and not NO_FUNCTION.match(line):
+        if NO_FUNCTION.match(line):
+            start = 0  # what came before was a constant of many lines
+        elif re.match(r"[\w~:<\[]", line):
             start = start or number
         elif line.startswith("}"):
             if start:

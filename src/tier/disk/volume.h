@@ -149,6 +149,8 @@ class DiskVolume {
   void end_write(std::unique_ptr<Write> write, Result<void> result);
 
   // volume_read.cc
+  Result<void> admit_read(const ReadOp& op) const TERRACE_REQUIRES(mutex_);
+  std::vector<io::IoRequest> part_requests(Read& read) TERRACE_REQUIRES(mutex_);
   void range_ended(Read& read, uint64_t offset, uint64_t bytes, Result<void> result);
   void end_read(Read& read);
   void cancel_io(ReadTicket ticket);

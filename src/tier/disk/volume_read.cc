@@ -27,30 +27,55 @@ std::array<io::IoVec, 3> slice(const std::array<io::IoVec, 3>& record, uint64_t 
 
 }  // namespace
 
-ReadTicket DiskVolume::read(ReadOp op) {
+// Whether this read can start: an error says why not.
+Result<void> DiskVolume::admit_read(const ReadOp& op) const {
   const uint64_t whole = record::record_bytes(op.payload_bytes);
+  if (op.record[0].bytes + op.record[1].bytes + op.record[2].bytes != whole) {
+    return fail(Code::kInvalidArgument, "the buffers do not hold the record exactly");
+  }
+  if (closing_) return fail(Code::kClosed, "the disk tier is closed");
+  if (!usable()) return fail(Code::kUnavailable, "the disk path's breaker is open");
+  const SlotRecord* const slot = opened_ ? table_->find(op.place) : nullptr;
+  if (slot == nullptr || slot->state != SlotState::kLive || slot->key != op.key ||
+      slot->payload_bytes != op.payload_bytes) {
+    return fail(Code::kNotFound, "the block is not at this place");
+  }
+  return {};
+}
+
+// A request for each part of the record; the header travels with the first, the padding with the last.
+std::vector<io::IoRequest> DiskVolume::part_requests(Read& read) {
+  const ReadOp& op = read.op;
+  SegmentRecord& segment = table_->segment(segment_of(op.place));
+  const uint64_t start = index_of(op.place) * segment.slot_bytes;
   const uint64_t part = record::part_bytes(op.payload_bytes);
-  const uint32_t parts = record::part_count(op.payload_bytes);
+  const uint64_t whole = record::record_bytes(op.payload_bytes);
+  std::vector<io::IoRequest> requests;
+  requests.reserve(read.ios);
+  for (uint32_t i = 0; i < read.ios; ++i) {
+    const uint64_t from = i == 0 ? 0 : record::kHeaderBytes + i * part;
+    const uint64_t to = i + 1 == read.ios ? whole : record::kHeaderBytes + (i + 1) * part;
+    requests.push_back({.op = io::IoOp::kRead,
+                        .io_class = op.io_class,
+                        .file = segment.data.get(),
+                        .offset = start + from,
+                        .vec = slice(op.record, from, to - from),
+                        .done = [this, &read, from, bytes = to - from](Result<void> result) {
+                          range_ended(read, from, bytes, result);
+                        }});
+  }
+  return requests;
+}
+
+ReadTicket DiskVolume::read(ReadOp op) {
   const auto sink = op.sink;
   Result<void> admitted;
-  const bool fits = op.record[0].bytes + op.record[1].bytes + op.record[2].bytes == whole;
   std::vector<io::IoRequest> requests;
   ReadTicket ticket = 0;
   {
     const base::Lock lock(mutex_);
-    const SlotRecord* const slot = opened_ ? table_->find(op.place) : nullptr;
-    if (!fits) {
-      admitted = fail(Code::kInvalidArgument, "the buffers do not hold the record exactly");
-    } else if (closing_) {
-      admitted = fail(Code::kClosed, "the disk tier is closed");
-    } else if (!usable()) {
-      admitted = fail(Code::kUnavailable, "the disk path's breaker is open");
-    } else if (slot == nullptr || slot->state != SlotState::kLive || slot->key != op.key ||
-               slot->payload_bytes != op.payload_bytes) {
-      admitted = fail(Code::kNotFound, "the block is not at this place");
-    } else {
-      SegmentRecord& segment = table_->segment(segment_of(op.place));
-      const uint64_t start = index_of(op.place) * segment.slot_bytes;
+    admitted = admit_read(op);
+    if (admitted) {
       ticket = (uint64_t{number_ + 1} << 56) | next_ticket_++;
       auto owned = std::make_unique<Read>();
       Read& read = *owned;
@@ -58,26 +83,12 @@ ReadTicket DiskVolume::read(ReadOp op) {
       read.ticket = ticket;
       read.watch = watch(read.op.deadline);
       read.hold = hold_locked();
-      read.ios = parts;
+      read.ios = record::part_count(read.op.payload_bytes);
       {
         const base::Lock read_lock(read.mutex);
-        read.missing = parts;
+        read.missing = read.ios;
       }
-      for (uint32_t i = 0; i < parts; ++i) {
-        // The header travels with the first part, the padding with the last.
-        const uint64_t from = i == 0 ? 0 : record::kHeaderBytes + i * part;
-        const uint64_t to = i + 1 == parts ? whole : record::kHeaderBytes + (i + 1) * part;
-        io::IoRequest request{.op = io::IoOp::kRead,
-                              .io_class = read.op.io_class,
-                              .file = segment.data.get(),
-                              .offset = start + from,
-                              .vec = slice(read.op.record, from, to - from),
-                              .done = nullptr};
-        request.done = [this, &read, from, bytes = to - from](Result<void> result) {
-          range_ended(read, from, bytes, result);
-        };
-        requests.push_back(std::move(request));
-      }
+      requests = part_requests(read);
       reads_.emplace(ticket, std::move(owned));
     }
   }

@@ -119,8 +119,8 @@ void MockTier::start(TierListener& listener) {
         found.push_back({stored->meta, {.place = 0, .binding = stored->meta.key.bytes}, stored->rank});
       }
     }
-    // Not wanted is what the store writes, or has written, anew: under the same key, so that removing one would
-    // remove the other.
+    // Not wanted is what the store writes, or has written, anew: under the same key, so that removing one
+    // would remove the other.
     if (!found.empty()) (void)listener_->found(found);
     {
       const base::Lock lock(mutex_);
