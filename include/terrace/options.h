@@ -14,7 +14,9 @@ namespace terrace {
 using Timeout = std::chrono::nanoseconds;
 
 enum class L1Mode : uint8_t {
-  kCache,  // blocks stay until evicted (M1). Staging and off join later behind the same field.
+  kCache,    // blocks stay until evicted (M1)
+  kStaging,  // only the transfer buffer between engine and tiers: never answered from (M2)
+  kOff,      // no arena: bytes move between registered caller memory and the tiers (M3)
 };
 
 enum class VerifyL1 : uint8_t { kOff, kSampled, kAlways };  // sampled: 1 hit in 64
@@ -22,7 +24,7 @@ enum class VerifyL1 : uint8_t { kOff, kSampled, kAlways };  // sampled: 1 hit in
 struct L1Options {
   uint64_t budget = 1ull << 30;  // bytes of the arena; a hard wall
   L1Mode mode = L1Mode::kCache;
-  std::string eviction = "lru";
+  std::string eviction = "lru";  // a name of policy/eviction_registry.cc (E1)
   double high_watermark = 0.95;  // the background pass starts above this share of the budget
   double low_watermark = 0.90;   // and stops at this one
   uint64_t largest_block = 0;    // payload bytes of the largest block to come; 0: unknown
@@ -37,9 +39,6 @@ struct DiskOptions {
   uint64_t capacity = 0;           // bytes over all paths, metadata counted; never exceeded
   DiskPlacement placement = DiskPlacement::kByKey;
   bool require_all_paths = false;  // a failing path is an error at open, not a degraded start
-  std::string eviction = "lru";
-  double high_watermark = 0.98;
-  double low_watermark = 0.95;
   IoChoice io = IoChoice::kAuto;
   Timeout sync_interval = std::chrono::seconds(1);  // group sync: what a power cut may lose
   uint64_t sync_bytes = 256ull << 20;
@@ -50,36 +49,50 @@ struct DiskOptions {
 struct MockOptions {
   uint64_t capacity = 1ull << 30;
   uint64_t bytes_per_second = 0;  // 0: unlimited
-  Timeout latency{0};
-  std::string eviction = "lru";
+  Timeout latency{0};             // added to each operation
+  // A file that holds the blocks, so that tiers of several processes share them; others write there too, so
+  // lookups know what this process wrote or saw (Q1). Empty: memory of this tier alone.
+  std::string backing;
 };
 
 struct TierOptions {
   enum class Kind : uint8_t { kDisk, kMock } kind = Kind::kDisk;
-  std::string name = "disk";  // unique; seen in stats and completions
-  DiskOptions disk;           // of kDisk
-  MockOptions mock;           // of kMock
+  std::string name = "disk";                   // unique; seen in stats and completions
+  std::string store_policy = "write_through";  // a name of policy/store_policy.cc (S5)
+  std::string eviction = "lru";                // a name of policy/eviction_registry.cc (E1)
+  double high_watermark = 0.98;                // the background pass starts above this share of the capacity
+  double low_watermark = 0.95;                 // and stops at this one
+  std::string admission = "always";            // or "write_budget", of these; a name of policy/admission.cc
+  uint64_t write_bytes_per_second = 0;         // 0: unlimited
+  uint64_t write_bytes_per_day = 0;            // 0: unlimited
+  DiskOptions disk;                            // of kDisk
+  MockOptions mock;                            // of kMock
 };
 
-enum class WriteBack : uint8_t { kAlways, kNever };           // R4
+// What is kept in L1 of what was loaded from L2 (R4): all, nothing, or what was asked for before.
+enum class WriteBack : uint8_t { kAlways, kNever, kSecondTouch };
 enum class PrefetchPolicy : uint8_t { kRetain, kTemporary };  // R7
 enum class RegionLoads : uint8_t { kDirect, kBounced };       // R5
 
 struct StoreOptions {
   L1Options l1;
   std::vector<TierOptions> tiers;  // L2, nearest first; at most 7
-  std::string store_policy = "write_through";
   WriteBack write_back = WriteBack::kAlways;
+  PrefetchPolicy prefetch_policy = PrefetchPolicy::kRetain;  // of requests that name none
   RegionLoads region_loads = RegionLoads::kDirect;
   uint64_t store_bytes_in_flight = 0;     // 0: min(256 MiB, L1/2)
   uint64_t prefetch_bytes_in_flight = 0;  // 0: min(256 MiB, L1/4)
   Timeout prefetch_hold = std::chrono::seconds(30);
   Timeout get_timeout = std::chrono::seconds(2);
+  Timeout lookup_timeout = std::chrono::milliseconds(20);       // of lookup_async
+  Timeout negative_presence = std::chrono::milliseconds(1000);  // how long a shared tier's "no" is believed
   Timeout operation_timeout =
       std::chrono::seconds(5);  // of one tier operation; beyond it the device failed (T2)
   uint32_t history = 65536;     // keys whose fate is remembered after they left
 
   Outcome<void> validate() const;
+  // What is allowed and probably not meant (M5), a line each.
+  std::vector<std::string> warnings() const;
 };
 
 }  // namespace terrace

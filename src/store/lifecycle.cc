@@ -88,8 +88,8 @@ Outcome<void> StorageManager::build() {
     state.listener = std::make_unique<Listener>(*this, i + 1);
     state.name = i < options_.tiers.size() ? options_.tiers[i].name : std::string(state.tier->name());
     if (i < options_.tiers.size()) {
-      state.high_watermark = options_.tiers[i].disk.high_watermark;
-      state.low_watermark = options_.tiers[i].disk.low_watermark;
+      state.high_watermark = options_.tiers[i].high_watermark;
+      state.low_watermark = options_.tiers[i].low_watermark;
     }
     for (const auto& known : state.tier->namespaces()) namespaces_.describe(known);
     tiers_.push_back(std::move(state));

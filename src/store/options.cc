@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "policy/admission.h"
 #include "policy/eviction.h"
+#include "policy/store.h"
 #include "record/record.h"
 #include "store/types.h"
 
@@ -46,6 +48,10 @@ Outcome<void> check_l1(const L1Options& l1) {
     return bad(fmt::format("l1.largest_block {}: at most {}", base::format_size(l1.largest_block),
                            base::format_size(record::kPayloadBytesMax)));
   }
+  if (l1.largest_block > 0 && l1.budget / 2 < record::record_bytes(l1.largest_block)) {
+    return bad(fmt::format("l1.budget {}: it must hold two of the largest blocks (l1.largest_block {})",
+                           base::format_size(l1.budget), base::format_size(l1.largest_block)));
+  }
   if (auto ok = check_watermarks("l1", l1.low_watermark, l1.high_watermark); !ok) return ok;
   return check_policy("l1", l1.eviction);
 }
@@ -55,10 +61,27 @@ Outcome<void> check_tier(const TierOptions& tier) {
   const std::string where = fmt::format("tier \"{}\"", tier.name);
   if (tier.name.empty()) return bad("a tier needs a name");
   if (disk && tier.disk.paths.empty()) return bad(where + ": disk.paths names at least one directory");
-  if (disk) {
-    if (auto ok = check_watermarks(where, tier.disk.low_watermark, tier.disk.high_watermark); !ok) return ok;
+  if (auto ok = check_watermarks(where, tier.low_watermark, tier.high_watermark); !ok) return ok;
+  if (auto made = policy::make_store_policy(tier.store_policy); !made) {
+    return bad(fmt::format("{}.store_policy: {}", where, made.error().message));
   }
-  return check_policy(where, disk ? tier.disk.eviction : tier.mock.eviction);
+  if (auto made = policy::make_admission_policy(tier.admission); !made) {
+    return bad(fmt::format("{}.admission: {}", where, made.error().message));
+  }
+  return check_policy(where, tier.eviction);
+}
+
+// M5: modes and store policies that contradict each other.
+Outcome<void> check_mode(const L1Options& l1, const std::vector<TierOptions>& tiers) {
+  if (l1.mode == L1Mode::kCache) return {};
+  for (const TierOptions& tier : tiers) {
+    if (tier.store_policy != "on_evict" && tier.store_policy != "none") continue;
+    return bad(
+        fmt::format("tier \"{}\".store_policy {} with l1.mode {}: a block would be lost; allowed there "
+                    "are write_through, skip_l1, second_touch",
+                    tier.name, tier.store_policy, l1.mode == L1Mode::kOff ? "off" : "staging"));
+  }
+  return {};
 }
 
 }  // namespace
@@ -73,12 +96,21 @@ Outcome<void> StoreOptions::validate() const {
     if (auto ok = check_tier(tier); !ok) return ok;
     if (!names.insert(tier.name).second) return bad(fmt::format("two tiers are named \"{}\"", tier.name));
   }
-  if (store_policy != "write_through")
-    return bad(fmt::format("store_policy \"{}\": write_through", store_policy));
+  if (auto ok = check_mode(l1, tiers); !ok) return ok;
   if (get_timeout < Timeout::zero()) return bad("get_timeout is not negative");
   if (operation_timeout <= Timeout::zero()) return bad("operation_timeout is positive");
+  if (lookup_timeout < Timeout::zero()) return bad("lookup_timeout is not negative");
+  if (negative_presence < Timeout::zero()) return bad("negative_presence is not negative");
   if (prefetch_hold < Timeout::zero()) return bad("prefetch_hold is not negative");
   return {};
+}
+
+std::vector<std::string> StoreOptions::warnings() const {
+  std::vector<std::string> lines;
+  if (l1.mode == L1Mode::kCache && l1.eviction == "noop") {
+    lines.emplace_back("l1.mode cache with l1.eviction noop: once L1 is full nothing more is stored");
+  }
+  return lines;
 }
 
 }  // namespace terrace

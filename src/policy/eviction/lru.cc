@@ -12,7 +12,7 @@ class Lru final : public EvictionPolicy {
 
 }  // namespace
 
-std::unique_ptr<EvictionPolicy> make_lru() {
+std::unique_ptr<EvictionPolicy> make_eviction_lru() {
   return std::make_unique<Lru>();
 }
 

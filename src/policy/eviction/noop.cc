@@ -13,7 +13,7 @@ class Noop final : public EvictionPolicy {
 
 }  // namespace
 
-std::unique_ptr<EvictionPolicy> make_noop() {
+std::unique_ptr<EvictionPolicy> make_eviction_noop() {
   return std::make_unique<Noop>();
 }
 
