@@ -17,7 +17,8 @@ enum class EventKind : uint8_t {
   kWrite,       // one block in one tier: status, cause, error
   kWriteBatch,  // once per commit or put, after its last kWrite
   kResult,      // a get, get_into or prefetch has its result
-  kReleased,    // no IO touches the caller's memory any more (get_into, put); after kResult
+  kReleased,    // no IO touches the caller's memory any more: once per get_into, after kResult; once per
+                // accepted key of a put (S7)
 };
 
 enum class WriteStatus : uint8_t { kOk, kDropped, kFailed };
@@ -31,6 +32,7 @@ enum class DropCause : uint8_t {
   kTooLarge,       // larger than the tier's segment (K4)
   kUnavailable,    // the tier's breaker is open, or it is closing
   kRemoved,        // removed or cleared while it ran (D1)
+  kNotAdmitted,    // the tier's admission policy refused it
 };
 
 struct Completion {
@@ -39,7 +41,7 @@ struct Completion {
   DropCause cause = DropCause::kNone;
   uint16_t tier = 0;  // index into StoreOptions::tiers plus 1
   uint64_t tag = 0;   // as given to the operation
-  Key key{};          // of kWrite
+  Key key{};          // of kWrite; of a put's kReleased
   Error error{};      // of kFailed
 };
 

@@ -79,6 +79,7 @@ enum class ReserveOutcome : uint8_t {
   kBuffer,    // fill it and commit
   kPresent,   // nothing to do
   kInFlight,  // an earlier copy is on its way (also: the same key earlier in this batch)
+  kAccepted,  // put: it is being written from the caller's memory, until kReleased (S7)
   kNoRoom,    // not stored; neither is anything after it (S1)
 };
 
@@ -145,9 +146,13 @@ struct LookupResult {
   Pin pin;                          // when asked for
 };
 
+class PrefetchTicket;
+
 struct GetOptions {
   Timeout timeout = kDefaultTimeout;
   std::optional<WriteBack> write_back{};  // absent: the store's
+  // What this prefetch brought is taken from it; in staging nobody else can see that (M2). May go any time.
+  const PrefetchTicket* ticket = nullptr;
 };
 
 struct BlockView {
@@ -221,7 +226,7 @@ class PrefetchTicket {
 };
 
 struct PrefetchOptions {
-  PrefetchPolicy policy = PrefetchPolicy::kRetain;
+  std::optional<PrefetchPolicy> policy{};  // absent: the store's
   std::optional<WriteBack> write_back{};
 };
 
@@ -314,7 +319,10 @@ class Store {
   Result<std::vector<ReserveAnswer>> reserve_wait(const ReserveRequest& request, Timeout timeout);
   // Publishes whole blocks at once, in order; the reservations are taken. Always succeeds for valid ones.
   Result<void> commit(std::span<Reservation> reservations, Notify notify = {}, Fence fence = {});
-  // Stores from registered caller memory; copied into L1 inside the call (S7, mode cache).
+  // Stores from registered caller memory (S7). In `cache` the bytes are copied into L1 inside the call. In
+  // `staging` and `off` they are written straight from slices that begin at a page (kAccepted): the memory is
+  // the caller's again at each such key's kReleased. Other slices are copied in `staging` and refused in
+  // `off`.
   Result<std::vector<ReserveOutcome>> put(const ReserveRequest& request, std::span<const RegionSlice> from,
                                           Notify notify = {}, Fence fence = {});
 
@@ -348,6 +356,10 @@ class Store {
   // Blocks of a namespace (all when absent), at most `limit`, ordered by key, those after `after`.
   std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after, size_t limit) const;
 
+  // Switches between kCache and kStaging under load (M4). Entering staging lets go of what L1 holds; returns
+  // the bytes that leases and running writes still keep. Errors: kInvalidArgument to or from kOff, or when a
+  // tier's store policy does not go with it (M5).
+  Result<uint64_t> set_l1_mode(L1Mode mode);
   // Refuses new work, drains until the deadline, closes the tiers; returns how many operations it abandoned
   // (D3).
   Result<uint64_t> close(Timeout timeout);

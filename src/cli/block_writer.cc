@@ -87,6 +87,7 @@ void BlockWriter::put(size_t index) {
       break;
     case ReserveOutcome::kPresent:
     case ReserveOutcome::kInFlight:
+    case ReserveOutcome::kAccepted:
       present_.push_back(index);
       return;
     case ReserveOutcome::kNoRoom:

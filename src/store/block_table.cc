@@ -69,4 +69,10 @@ void BlockTable::end_flight(BlockId id) {
   if (--blocks_[id].in_flight == 0) set_bits(id, kInFlightBit, false);
 }
 
+void BlockTable::land(BlockId id) {
+  Block& block = blocks_[id];
+  TERRACE_ASSERT(block.in_flight > 0);
+  if (--block.in_flight == 0) block.mask = static_cast<TierMask>(block.mask & ~kInFlightBit);
+}
+
 }  // namespace terrace::store

@@ -16,8 +16,10 @@ struct Block {
   uint32_t refs = 0;                    // residences, children, running operations
   uint32_t removals = 0;                // so that bytes from before one are told from those after it (D1)
   uint32_t in_flight = 0;               // reservations and writes that have not made it visible yet
+  uint32_t staged = 0;                  // of them, committed ones (M2)
   TierMask mask = 0;                    // as in the index
   MissReason fate = MissReason::kNone;  // why it is not in a tier the policy wanted it in
+  bool asked = false;                   // some request asked for it before (R4, second_touch)
 };
 
 class BlockTable {
@@ -41,6 +43,8 @@ class BlockTable {
   // Counts what may make the block visible; lookups see the bit.
   void begin_flight(BlockId id);
   void end_flight(BlockId id);
+  // As end_flight, for what becomes visible now: the index learns of both with the next set_bits.
+  void land(BlockId id);
   size_t capacity() const { return blocks_.size(); }  // ids are below this
   size_t live() const { return blocks_.size() - free_.size(); }
 

@@ -33,15 +33,44 @@ void StorageManager::evict_from_tier(uint32_t tier, std::span<const BlockId> blo
   state.tier->remove(operations, tier::RemoveKind::kEvict, [](Result<void>) {});
 }
 
+// E3: the block must be in every tier that is written when L1 lets go. True when it is on its way to one; it
+// goes behind its ancestors, which those tiers may lack too. A tier that cannot take it has to do without.
+bool StorageManager::write_down(BlockId block) {
+  bool owed = false;
+  for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
+    TierState& state = tier_state(tier);
+    if (!state.store_policy->writes(policy::StoreMoment::kLeaving, blocks_[block].key)) continue;
+    const auto there = [&](BlockId id) {
+      return state.residency->find(id) != kNoResidence || writing(id, tier) != nullptr;
+    };
+    std::vector<Buffer*> chain;  // from the block up to what the tier has
+    for (BlockId id = block; id != kNoBlock && !there(id); id = blocks_[id].parent) {
+      Buffer* buffer = l1_->find(id);
+      if (buffer == nullptr) break;
+      chain.push_back(buffer);
+    }
+    DropCause cause = DropCause::kNone;
+    for (size_t i = chain.size(); i-- > 0 && cause == DropCause::kNone;) {
+      cause = queue_write(tier, chain[i], nullptr);
+    }
+    const bool later = writing(block, tier) != nullptr || cause == DropCause::kBacklog;
+    if (!later && cause != DropCause::kNone) blocks_[block].fate = MissReason::kDropped;
+    owed = owed || later;
+  }
+  return owed;
+}
+
 void StorageManager::check_watermarks() {
   if (evict_posted_) return;
-  bool above =
-      l1_->residency().evicts() && static_cast<double>(l1_->used_bytes()) >
-                                       options_.l1.high_watermark * static_cast<double>(l1_->budget());
+  // What is owed to a tier is written down before there is need (E3).
+  const double l1_mark = owes_ ? options_.l1.low_watermark : options_.l1.high_watermark;
+  bool above = l1_->residency().evicts() &&
+               static_cast<double>(l1_->used_bytes()) > l1_mark * static_cast<double>(l1_->budget());
   for (const TierState& state : tiers_) {
     const uint64_t used = state.residency->payload_bytes() + state.residency->blocks() * record::kHeaderBytes;
-    above = above || (state.residency->evicts() && state.capacity > 0 &&
-                      static_cast<double>(used) > state.high_watermark * static_cast<double>(state.capacity));
+    above = above ||
+            (state.residency->evicts() && state.capacity > 0 &&
+             static_cast<double>(used) > state.options.high_watermark * static_cast<double>(state.capacity));
   }
   if (!above) return;
   evict_posted_ = true;
@@ -58,7 +87,7 @@ void StorageManager::background_evict() {
     TierState& state = tier_state(tier);
     if (state.capacity == 0 || !state.residency->evicts()) continue;
     size_t slice = kSlice;  // what is left of it
-    const uint64_t goal = share(state.low_watermark, state.capacity);
+    const uint64_t goal = share(state.options.low_watermark, state.capacity);
     while (state.residency->payload_bytes() + state.residency->blocks() * record::kHeaderBytes > goal) {
       if (slice == 0) done = false;
       const auto leaf = slice == 0 ? std::nullopt : state.residency->coldest_leaf();

@@ -109,6 +109,7 @@ struct GetOperation::State final : store::LoadWaiter, std::enable_shared_from_th
   bool finished = false;
   base::TimePoint deadline;
   std::optional<WriteBack> write_back;
+  std::shared_ptr<PrefetchTicket::State> ticket;  // whose blocks are taken first
   Notify notify;
   base::TimerId timer = 0;
   base::Event event;  // result is there

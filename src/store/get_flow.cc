@@ -14,6 +14,7 @@ uint64_t StorageManager::use_times(size_t count) {
 }
 
 void StorageManager::touch_all(BlockId block, uint64_t time) {
+  blocks_[block].asked = true;
   if (const ResidenceId id = l1_->residency().find(block); id != kNoResidence) {
     l1_->residency().touch(id, time, false);
   }
@@ -25,10 +26,12 @@ void StorageManager::touch_all(BlockId block, uint64_t time) {
   }
 }
 
-bool StorageManager::keep(uint32_t source, std::optional<WriteBack> wanted) const {
-  if (source == kL1 || options_.l1.mode != L1Mode::kCache) return false;
+// R4.
+bool StorageManager::keep(uint32_t source, BlockId block, std::optional<WriteBack> wanted) const {
+  if (source == kL1 || mode_ != L1Mode::kCache) return false;
   if (tier_state(source).tier->capabilities().local_memory) return false;
-  return wanted.value_or(options_.write_back) == WriteBack::kAlways;
+  const WriteBack policy = wanted.value_or(options_.write_back);
+  return policy == WriteBack::kAlways || (policy == WriteBack::kSecondTouch && blocks_[block].asked);
 }
 
 // Keeps a loaded buffer in L1, unless another copy of the block is there already. Returns what L1 holds.
@@ -62,6 +65,7 @@ std::shared_ptr<GetOperation::State> StorageManager::make_get(std::span<const Ke
   get->items.resize(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) get->items[i].key = keys[i];
   get->write_back = options.write_back;
+  if (options.ticket != nullptr) get->ticket = options.ticket->state_;
   get->notify = notify;
   get->deadline = deadline_of(options.timeout);
   return get;
@@ -75,7 +79,8 @@ void StorageManager::begin_get(const std::shared_ptr<GetOperation::State>& get) 
     if (get->finished) return;  // cancelled before it began
     for (size_t i = 0; i < get->items.size(); ++i) {
       auto& item = get->items[i];
-      const Found found = locate(item.key, item.block);
+      Found found = locate(item.key, item.block, true);
+      if (Buffer* held = held_by(get->ticket.get(), item.key, i)) found = {held, 0, MissReason::kNone};
       item.reason = found.reason;
       if (found.buffer != nullptr) {
         l1_->ref(found.buffer);
@@ -182,8 +187,9 @@ void StorageManager::finish_get(GetOperation::State& get) {
       blocks.reasons_.push_back(i == prefix ? item.reason : MissReason::kBehindHole);
       continue;
     }
-    if (keep(item.source, get.write_back)) adopt(buffer);
+    if (keep(item.source, buffer->block, get.write_back)) adopt(buffer);
     touch_all(buffer->block, time - i);  // the head warmest, the tail coldest (E1)
+    if (writes_on_hit_ && buffer->resident) queue_writes(buffer, policy::StoreMoment::kSeenAgain, nullptr);
     sources[i] = item.source;
     blocks.views_.push_back({item.key, buffer->payload(), item.source});
     blocks.buffers_.push_back(buffer);
@@ -192,6 +198,7 @@ void StorageManager::finish_get(GetOperation::State& get) {
   count_result(get.items.size(), sources, blocks.reasons_);
   blocks.manager_ = shared_from_this();
   get.blocks = std::move(blocks);
+  get.ticket = nullptr;
   Completion event;
   event.kind = EventKind::kResult;
   post_event(get.notify, event);
@@ -217,6 +224,7 @@ void StorageManager::end_get(GetOperation::State& get, MissReason reason, Start&
 
 Result<Blocks> StorageManager::get(std::span<const Key> keys, const GetOptions& options) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
   const auto get = make_get(keys, options, {});
   begin_get(get);
   // The flow's own timer ends it at the deadline; this bound is for an executor that is gone.
@@ -229,12 +237,13 @@ Result<Blocks> StorageManager::get(std::span<const Key> keys, const GetOptions& 
 Result<GetOperation> StorageManager::get_async(std::span<const Key> keys, const GetOptions& options,
                                                const Notify& notify) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
   GetOperation operation;
   operation.state_ = make_get(keys, options, notify);
   // What L1 holds is answered here; loads are begun on the executor, so that submitting costs the engine no
   // more than the look at the index (P6).
   std::vector<TierMask> where;
-  if (index_.prefix(keys, tier_bit(kL1), where) == keys.size()) {
+  if (index_.prefix(keys, tier_bit(kL1), where) == keys.size() && mode_ == L1Mode::kCache) {
     begin_get(operation.state_);
   } else {
     executor_.post([self = shared_from_this(), get = operation.state_] { self->begin_get(get); });

@@ -51,13 +51,15 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
     into->items[i].use = std::move(*use);
   }
   const auto deadline = deadline_of(options.timeout);
+  PrefetchTicket::State* const ticket = options.ticket == nullptr ? nullptr : options.ticket->state_.get();
   Start start;
   {
     Lock lock(mutex_);
     ++intos_running_;
     for (size_t i = 0; i < keys.size(); ++i) {
       auto& item = into->items[i];
-      const Found found = locate(keys[i], item.block);
+      Found found = locate(keys[i], item.block, true);
+      if (Buffer* held = held_by(ticket, keys[i], i)) found = {held, 0, MissReason::kNone};
       item.reason = found.reason;
       uint64_t bytes = 0;
       if (found.buffer != nullptr)
@@ -104,7 +106,7 @@ void StorageManager::start_from_tier(const std::shared_ptr<IntoOperation::State>
   const bool aligned = reinterpret_cast<uintptr_t>(item.to.data()) % base::kPage == 0;
   const bool direct = aligned && options_.region_loads == RegionLoads::kDirect &&
                       tier_state(tier).tier->capabilities().reads_into_caller_memory;
-  if (keep(tier, into->write_back) || !direct || loads_.contains(item.block)) {
+  if (keep(tier, item.block, into->write_back) || !direct || loads_.contains(item.block)) {
     item.reason = load(item.block, tier, io::IoClass::kLoad, into, index, start);
     if (item.reason == MissReason::kNone) {
       item.phase = Phase::kLoading;
@@ -225,7 +227,7 @@ void StorageManager::settle_into(IntoOperation::State& into) {
       auto& item = items[i];
       const bool copying = item.phase == Phase::kCopying;  // it gives its buffer back itself
       if (i < result.delivered) {
-        if (item.buffer != nullptr && keep(item.source, into.write_back)) adopt(item.buffer);
+        if (item.buffer != nullptr && keep(item.source, item.block, into.write_back)) adopt(item.buffer);
         touch_all(item.block, time - i);
         result.source.push_back(item.source);
       } else {

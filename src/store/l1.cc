@@ -7,11 +7,11 @@
 namespace terrace::store {
 
 L1::L1(std::unique_ptr<memory::Arena> arena, std::unique_ptr<policy::EvictionPolicy> policy,
-       BlockTable& blocks, Left left)
+       BlockTable& blocks, Hooks hooks)
     : arena_(std::move(arena)),
       blocks_(blocks),
       residency_(kL1, blocks, std::move(policy)),
-      left_(std::move(left)) {}
+      hooks_(std::move(hooks)) {}
 
 // Whoever still held a buffer held the store too, so only resident ones are left here.
 L1::~L1() {
@@ -46,17 +46,41 @@ Buffer* L1::allocate(const record::BlockMeta& meta) {
       return buffer.release();  // owned by its references; free() takes it back
     }
     if (got.error().code != Code::kNoRoom) return nullptr;
-    if (const auto leaf = residency_.coldest_leaf(arena_->slots().class_for(bytes))) {
+    if (const auto leaf = coldest_free_leaf(arena_->slots().class_for(bytes))) {
       evict(*leaf);
       continue;
     }
     if (took_segment) return nullptr;
     took_segment = true;
     const auto segment = residency_.coldest_segment();
-    if (segment.empty()) return nullptr;
+    if (segment.empty() || std::ranges::count_if(segment, hooks_.owed) > 0) return nullptr;
     ++evicted_segments_;
     for (const BlockId block : segment) evict(block);
   }
+}
+
+Buffer* L1::adopt_caller(const record::BlockMeta& meta, std::unique_ptr<CallerMemory> memory) {
+  auto buffer = std::make_unique<Buffer>();
+  buffer->meta = meta;
+  buffer->refs = 1;
+  buffer->block = blocks_.acquire(meta.key);
+  buffer->removals = blocks_[buffer->block].removals;
+  buffer->caller = std::move(memory);
+  ++buffers_;
+  return buffer.release();  // owned by its references; free() takes it back
+}
+
+// The coldest leaf that owes nothing to a tier; what owes is on its way there and a candidate again later.
+std::optional<BlockId> L1::coldest_free_leaf(std::optional<uint64_t> bucket) {
+  std::vector<BlockId> owing;
+  std::optional<BlockId> leaf;
+  for (;;) {
+    leaf = bucket ? residency_.coldest_leaf(*bucket) : residency_.coldest_leaf();
+    if (!leaf || !hooks_.owed(*leaf)) break;
+    owing.push_back(*leaf);
+  }
+  for (const BlockId block : owing) residency_.reconsider(block);
+  return leaf;
 }
 
 void L1::ref(Buffer* buffer) {
@@ -71,8 +95,9 @@ void L1::unref(Buffer* buffer) {
   if (buffer->temporary) drop(buffer->block);
 }
 
-void L1::publish(Buffer* buffer, policy::Rank rank) {
-  TERRACE_ASSERT(!buffer->resident && buffer->refs > 0);
+void L1::publish(Buffer* buffer, uint64_t time) {
+  TERRACE_ASSERT(!buffer->resident && buffer->refs > 0 && !buffer->caller);
+  const policy::Rank rank = residency_.policy().rank({buffer->meta.key, time, true});
   const ResidenceId id =
       residency_.insert(buffer->block, buffer->meta.payload_bytes, reinterpret_cast<uint64_t>(buffer),
                         buffer->slot.bytes, buffer->slot.segment, rank);
@@ -103,21 +128,40 @@ void L1::evict(BlockId block) {
   ++evictions_;
   blocks_.add_ref(block);  // so that it is still there to be told of
   drop(block);
-  left_(block, MissReason::kEvicted);
+  hooks_.left(block, MissReason::kEvicted);
   blocks_.release(block);
 }
 
 bool L1::evict_to(uint64_t bytes, size_t count) {
   while (used_bytes() > bytes) {
     if (count-- == 0) return false;
-    const auto leaf = residency_.coldest_leaf();
+    const auto leaf = coldest_free_leaf(std::nullopt);
     if (!leaf) return true;  // nothing may leave
     evict(*leaf);
   }
   return true;
 }
 
+void L1::drain() {
+  for (uint32_t segment = 0; segment < arena_->slots().segments(); ++segment) {
+    for (const BlockId block : residency_.blocks_in(segment)) {
+      Buffer* buffer = find(block);
+      if (buffer->refs == 0)
+        evict(block);
+      else
+        buffer->temporary = true;
+    }
+  }
+}
+
 void L1::free(Buffer* buffer) {
+  if (buffer->caller || buffer->staged) hooks_.freed(*buffer);
+  if (buffer->caller) {
+    --buffers_;
+    blocks_.release(buffer->block);
+    std::unique_ptr<Buffer> owned(buffer);
+    return;
+  }
   residency_.drop_segment(buffer->slot.segment);
   residency_.drop_child(buffer->parent);
   private_bytes_ -= buffer->slot.bytes;

@@ -14,24 +14,38 @@ class L1 {
  public:
   // `left` is told of every block that leaves by eviction.
   using Left = std::function<void(BlockId, MissReason)>;
+  // `owed`: the block must be written down before it may leave (E3). Answering true starts that, so that the
+  // block becomes a candidate again later.
+  using Owed = std::function<bool(BlockId)>;
+  // `freed`: nothing refers any more to a block in the caller's memory, or to one that never was resident.
+  using Freed = std::function<void(Buffer&)>;
+  struct Hooks {
+    Left left;
+    Owed owed;
+    Freed freed;
+  };
   L1(std::unique_ptr<memory::Arena> arena, std::unique_ptr<policy::EvictionPolicy> policy, BlockTable& blocks,
-     Left left);
+     Hooks hooks);
   ~L1();
 
   // A private buffer with one reference, or null when no room can be made (E2). Keeps a reference to the
   // block.
   Buffer* allocate(const record::BlockMeta& meta);
+  // A buffer with one reference for a block in the caller's memory: no room of L1, never resident.
+  Buffer* adopt_caller(const record::BlockMeta& meta, std::unique_ptr<CallerMemory> memory);
   // Drops a reference; frees the memory when it was the last one and L1 does not hold the buffer.
   void unref(Buffer* buffer);
   void ref(Buffer* buffer);
-  // L1 holds the buffer from now on; its block must not be resident yet.
-  void publish(Buffer* buffer, policy::Rank rank);
+  // L1 holds the buffer from now on; its block must not be resident yet. `time` as policy::Use.
+  void publish(Buffer* buffer, uint64_t time);
   Buffer* find(BlockId block) const;
   // Takes the block out of L1; leased bytes live on.
   void drop(BlockId block);
   // Evicts cold leaves until at most `bytes` of slots are used, at most `count` blocks. True when it got
   // there.
   bool evict_to(uint64_t bytes, size_t count);
+  // Lets everything go that nothing refers to, and the rest with its last reference (M4).
+  void drain();
 
   Residency& residency() { return residency_; }
   memory::Arena& arena() { return *arena_; }
@@ -44,13 +58,14 @@ class L1 {
   uint64_t private_bytes() const { return private_bytes_; }  // of buffers L1 does not hold
 
  private:
+  std::optional<BlockId> coldest_free_leaf(std::optional<uint64_t> bucket);
   void evict(BlockId block);
   void free(Buffer* buffer);
 
   std::unique_ptr<memory::Arena> arena_;
   BlockTable& blocks_;
   Residency residency_;
-  Left left_;
+  const Hooks hooks_;
   uint64_t evictions_ = 0;
   uint64_t evicted_segments_ = 0;
   uint64_t buffers_ = 0;

@@ -12,8 +12,11 @@ namespace terrace::store {
 
 namespace {
 
-uint64_t credit_or(uint64_t configured, uint64_t budget, uint64_t share) {
-  return configured != 0 ? configured : std::min<uint64_t>(256 * base::kMiB, budget / share);  // C3
+// C3; `share` of the budget, which no store without an arena has.
+uint64_t credit_or(uint64_t configured, const L1Options& l1, uint64_t share) {
+  constexpr uint64_t kMost = 256 * base::kMiB;
+  if (configured != 0) return configured;
+  return l1.mode == L1Mode::kOff ? kMost : std::min<uint64_t>(kMost, l1.budget / share);
 }
 
 }  // namespace
@@ -41,12 +44,13 @@ std::string hashed_salt(const std::string& salt) {
 
 StorageManager::StorageManager(const StoreOptions& options, StoreParts parts)
     : options_(options),
-      store_credit_max_(credit_or(options.store_bytes_in_flight, options.l1.budget, 2)),
-      prefetch_credit_max_(credit_or(options.prefetch_bytes_in_flight, options.l1.budget, 4)),
+      store_credit_max_(credit_or(options.store_bytes_in_flight, options.l1, 2)),
+      prefetch_credit_max_(credit_or(options.prefetch_bytes_in_flight, options.l1, 4)),
       parts_(std::move(parts)),
       clock_(*parts_.clock),
       executor_(*parts_.executor),
       history_(options.history),
+      mode_(options.l1.mode),
       blocks_(index_) {}
 
 StorageManager::~StorageManager() {
@@ -64,6 +68,27 @@ Outcome<std::shared_ptr<StorageManager>> StorageManager::create(const StoreOptio
   return manager;
 }
 
+Outcome<StorageManager::TierState> StorageManager::make_tier(uint32_t number,
+                                                             std::unique_ptr<tier::Tier> tier) {
+  TierState state;
+  if (number <= options_.tiers.size()) state.options = options_.tiers[number - 1];
+  auto eviction = policy::make_eviction_policy(state.options.eviction);
+  if (!eviction) return std::unexpected(eviction.error());
+  auto store = policy::make_store_policy(state.options.store_policy);
+  if (!store) return std::unexpected(store.error());
+  auto admission = policy::make_admission_policy(state.options.admission);
+  if (!admission) return std::unexpected(admission.error());
+  (*admission)->configure({state.options.write_bytes_per_second, state.options.write_bytes_per_day});
+  state.name = number <= options_.tiers.size() ? state.options.name : std::string(tier->name());
+  state.tier = std::move(tier);
+  state.residency = std::make_unique<Residency>(number, blocks_, std::move(*eviction));
+  state.store_policy = std::move(*store);
+  state.admission = std::move(*admission);
+  state.listener = std::make_unique<Listener>(*this, number);
+  for (const auto& known : state.tier->namespaces()) namespaces_.describe(known);
+  return state;
+}
+
 Outcome<void> StorageManager::build() {
   const memory::ArenaOptions arena{options_.l1.budget, 0, options_.l1.largest_block};
   const auto segment = memory::arena_segment_bytes(
@@ -71,30 +96,28 @@ Outcome<void> StorageManager::build() {
   if (!segment) return std::unexpected(segment.error());
   auto l1_policy = policy::make_eviction_policy(options_.l1.eviction);
   if (!l1_policy) return std::unexpected(l1_policy.error());
-  auto memory = std::make_unique<memory::Arena>(std::move(parts_.segments), *segment,
-                                                static_cast<uint32_t>(options_.l1.budget / *segment));
+  const uint64_t segments = mode_ == L1Mode::kOff ? 0 : options_.l1.budget / *segment;
+  auto memory =
+      std::make_unique<memory::Arena>(std::move(parts_.segments), *segment, static_cast<uint32_t>(segments));
   l1_segment_bytes_ = *segment;
+  for (const std::string& warning : options_.warnings()) base::log::warn("{}", warning);
   Lock lock(mutex_);
-  l1_ = std::make_unique<L1>(std::move(memory), std::move(*l1_policy), blocks_,
-                             [this](BlockId block, MissReason reason)
-                                 TERRACE_THREAD(no_thread_safety_analysis) { left(block, reason); });
+  L1::Hooks hooks;
+  hooks.left = [this](BlockId block, MissReason reason)
+                   TERRACE_THREAD(no_thread_safety_analysis) { left(block, reason); };
+  hooks.owed = [this](BlockId block)
+                   TERRACE_THREAD(no_thread_safety_analysis) { return owes_ && write_down(block); };
+  hooks.freed = [this](Buffer& buffer) TERRACE_THREAD(no_thread_safety_analysis) { freed(buffer); };
+  l1_ = std::make_unique<L1>(std::move(memory), std::move(*l1_policy), blocks_, std::move(hooks));
   for (uint32_t i = 0; i < parts_.tiers.size(); ++i) {
-    const std::string name = i < parts_.eviction.size() ? parts_.eviction[i] : "lru";
-    auto tier_policy = policy::make_eviction_policy(name);
-    if (!tier_policy) return std::unexpected(tier_policy.error());
-    TierState state;
-    state.tier = std::move(parts_.tiers[i]);
-    state.residency = std::make_unique<Residency>(i + 1, blocks_, std::move(*tier_policy));
-    state.listener = std::make_unique<Listener>(*this, i + 1);
-    state.name = i < options_.tiers.size() ? options_.tiers[i].name : std::string(state.tier->name());
-    if (i < options_.tiers.size()) {
-      state.high_watermark = options_.tiers[i].high_watermark;
-      state.low_watermark = options_.tiers[i].low_watermark;
-    }
-    for (const auto& known : state.tier->namespaces()) namespaces_.describe(known);
-    tiers_.push_back(std::move(state));
+    auto tier = make_tier(i + 1, std::move(parts_.tiers[i]));
+    if (!tier) return std::unexpected(tier.error());
+    owes_ = owes_ || tier->store_policy->owes();
+    writes_on_hit_ = writes_on_hit_ || (tier->store_policy->writes(policy::StoreMoment::kSeenAgain, {}) &&
+                                        !tier->store_policy->writes(policy::StoreMoment::kCommitted, {}));
+    tiers_.push_back(std::move(*tier));
   }
-  visible_.store(tier_bit(kL1));
+  visible_.store(mode_ == L1Mode::kCache ? tier_bit(kL1) : 0);
   return {};
 }
 
@@ -301,7 +324,7 @@ Result<uint64_t> StorageManager::close(Timeout timeout) {
     if (abandoned == 0 || !wait_progress(mark, deadline)) break;
   }
   for (tier::Tier* tier : tier_pointers()) abandoned += tier->close(deadline);
-  visible_.store(tier_bit(kL1));
+  visible_.store(mode_ == L1Mode::kCache ? tier_bit(kL1) : 0);
   // What is posted still refers to the store: let it run, so that the last reference is not the executor's.
   auto drained = std::make_shared<base::Event>();
   executor_.post([this, drained] { executor_.signal(*drained); });

@@ -5,10 +5,12 @@
 namespace terrace::store {
 
 // Where a key can be read from now, nearest tier first, or why not.
-StorageManager::Found StorageManager::locate(const Key& key, BlockId& block) const {
+StorageManager::Found StorageManager::locate(const Key& key, BlockId& block, bool reading) const {
   block = blocks_.find(key);
   if (block == kNoBlock) return {nullptr, 0, history_.reason(key)};
-  if (Buffer* buffer = l1_->find(block)) return {buffer, 0, MissReason::kNone};
+  // Entering staging leaves in L1 what is leased: for its readers, not for lookups (M2, Q2).
+  Buffer* const buffer = reading || mode_ == L1Mode::kCache ? l1_->find(block) : nullptr;
+  if (buffer != nullptr) return {buffer, 0, MissReason::kNone};
   bool unavailable = false;
   for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
     const TierState& state = tier_state(tier);
@@ -18,7 +20,7 @@ StorageManager::Found StorageManager::locate(const Key& key, BlockId& block) con
     unavailable = true;
   }
   if (unavailable) return {nullptr, 0, MissReason::kTierUnavailable};
-  if (blocks_[block].in_flight > 0) return {nullptr, 0, MissReason::kInFlight};
+  if (blocks_[block].in_flight > 0 || l1_->find(block) != nullptr) return {nullptr, 0, MissReason::kInFlight};
   return {nullptr, 0, history_.reason(key)};
 }
 
@@ -31,7 +33,7 @@ Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin)
     // Why not: one key's story, so the mutex is held for one key.
     Lock lock(mutex_);
     BlockId block = kNoBlock;
-    const Found found = locate(keys[result.found], block);
+    const Found found = locate(keys[result.found], block, false);
     result.reasons.assign(keys.size() - result.found, MissReason::kBehindHole);
     // It may have arrived since; a reason is owed all the same.
     result.reasons[0] = found.reason == MissReason::kNone ? MissReason::kInFlight : found.reason;
@@ -41,10 +43,11 @@ Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin)
   MissReason reason = MissReason::kNone;
   for (const Key& key : keys) {
     BlockId block = kNoBlock;
-    const Found found = locate(key, block);
+    const Found found = locate(key, block, false);
     reason = found.reason;
     if (reason != MissReason::kNone) break;
-    result.where.push_back(static_cast<TierMask>(blocks_[block].mask & ~kInFlightBit));
+    const auto hidden = static_cast<TierMask>(kInFlightBit | (mode_ == L1Mode::kCache ? 0 : tier_bit(kL1)));
+    result.where.push_back(static_cast<TierMask>(blocks_[block].mask & ~hidden));
     ++result.found;
     if (!pin) continue;
     if (found.buffer != nullptr) {

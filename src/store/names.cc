@@ -56,6 +56,8 @@ std::string_view to_string(DropCause cause) {
       return "unavailable";
     case DropCause::kRemoved:
       return "removed";
+    case DropCause::kNotAdmitted:
+      return "not_admitted";
   }
   return "none";
 }

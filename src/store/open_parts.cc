@@ -134,7 +134,6 @@ Outcome<StoreParts> open_parts(const StoreOptions& options) {
     } else {
       parts.tiers.push_back(open_mock(tier, *machine));
     }
-    parts.eviction.push_back(tier.eviction);
   }
   parts.keep_alive = std::move(machine);
   return parts;

@@ -14,11 +14,12 @@ using Phase = PrefetchTicket::State::Phase;
 Result<PrefetchTicket> StorageManager::prefetch(std::span<const Key> keys, const PrefetchOptions& options,
                                                 const Notify& notify) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
   auto prefetch = std::make_shared<PrefetchTicket::State>();
   prefetch->manager = shared_from_this();
   prefetch->items.resize(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) prefetch->items[i].key = keys[i];
-  prefetch->policy = options.policy;
+  prefetch->policy = options.policy.value_or(options_.prefetch_policy);
   prefetch->write_back = options.write_back;
   prefetch->notify = notify;
   {
@@ -61,7 +62,7 @@ void StorageManager::advance(const std::shared_ptr<PrefetchTicket::State>& prefe
     const size_t index = prefetch->next;
     auto& item = items[index];
     BlockId block = kNoBlock;
-    const Found found = locate(item.key, block);
+    const Found found = locate(item.key, block, true);
     if (found.buffer != nullptr) {
       l1_->ref(found.buffer);
       item.buffer = found.buffer;
@@ -96,13 +97,16 @@ void StorageManager::arrived(PrefetchTicket::State& prefetch) {
        ++prefetch.validated) {
     auto& item = items[prefetch.validated];
     ++prefetch.arrived;
-    const bool retained =
-        prefetch.policy == PrefetchPolicy::kRetain && keep(item.source, prefetch.write_back);
+    const bool retained = prefetch.policy == PrefetchPolicy::kRetain &&
+                          keep(item.source, item.buffer->block, prefetch.write_back);
     const bool was_resident = item.buffer->resident;
+    blocks_[item.buffer->block].asked = true;
     // A buffer L1 holds already is found there; so is this one, even if only for as long as the ticket leases
-    // it.
-    if (Buffer* held = adopt(item.buffer); held == item.buffer && !was_resident) held->temporary = !retained;
-    if (item.buffer->resident && item.buffer->ticket == nullptr) {
+    // it. In staging only the ticket's owner finds it (M2).
+    if (mode_ == L1Mode::kCache && adopt(item.buffer) == item.buffer && !was_resident) {
+      item.buffer->temporary = !retained;
+    }
+    if (item.buffer->ticket == nullptr) {
       item.buffer->ticket = &prefetch;
       item.buffer->ticket_index = prefetch.validated;
     }
@@ -128,6 +132,14 @@ void StorageManager::end_prefetch(PrefetchTicket::State& prefetch) {
       executor_.post_at(release_at, [weak = prefetch.weak_from_this(), self = shared_from_this()] {
         if (const auto held = weak.lock()) self->release(held);
       });
+}
+
+Buffer* StorageManager::held_by(PrefetchTicket::State* ticket, const Key& key, size_t hint) const {
+  if (ticket == nullptr) return nullptr;
+  const auto& items = ticket->items;
+  if (hint < items.size() && items[hint].key == key) return items[hint].buffer;
+  const auto found = std::ranges::find(items, key, &PrefetchTicket::State::Item::key);
+  return found == items.end() ? nullptr : found->buffer;
 }
 
 // A get takes the block over from the ticket.

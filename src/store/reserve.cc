@@ -14,6 +14,11 @@ Result<void> StorageManager::check_batch(size_t keys) const {
   return {};
 }
 
+Result<void> StorageManager::check_arena() const {
+  if (mode_ != L1Mode::kOff) return {};
+  return fail(Code::kNoArena, "l1.mode off has no arena: use put and get_into with registered memory");
+}
+
 Result<void> StorageManager::check_blocks(const ReserveRequest& request) const {
   if (auto ok = check_batch(request.blocks.size()); !ok) return ok;
   for (const BlockSpec& spec : request.blocks) {
@@ -22,7 +27,7 @@ Result<void> StorageManager::check_blocks(const ReserveRequest& request) const {
     if (spec.member.shards == 0 || spec.member.shard >= spec.member.shards) {
       return fail(Code::kInvalidArgument, "member.shard is below member.shards, which is at least 1");
     }
-    if (record::record_bytes(spec.bytes) > l1_segment_bytes_) {
+    if (mode_ != L1Mode::kOff && record::record_bytes(spec.bytes) > l1_segment_bytes_) {
       return fail(Code::kLimitExceeded,
                   "the block is larger than an L1 segment: raise l1.largest_block or the budget");
     }
@@ -32,6 +37,7 @@ Result<void> StorageManager::check_blocks(const ReserveRequest& request) const {
 
 Result<std::vector<ReserveAnswer>> StorageManager::reserve(const ReserveRequest& request) {
   if (auto ok = check_blocks(request); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
   Lock lock(mutex_);
   return reserve_locked(request);
 }
@@ -64,10 +70,13 @@ ReserveOutcome StorageManager::reserve_one(const ReserveRequest& request, size_t
   const Key& parent = index == 0 ? request.parent : request.blocks[index - 1].key;
   const BlockId block = blocks_.acquire(spec.key);
   ReserveOutcome outcome = ReserveOutcome::kPresent;
-  if (Buffer* resident = l1_->find(block)) {
+  Buffer* resident = l1_->find(block);
+  if (const auto staged = staged_answer(block)) {
+    outcome = *staged;
+  } else if (resident != nullptr && mode_ == L1Mode::kCache) {
     resident->temporary = false;
     l1_->residency().touch(l1_->residency().find(block), use_times(1), false);
-    queue_writes(resident, nullptr);
+    queue_writes(resident, policy::StoreMoment::kSeenAgain, nullptr);
   } else {
     blocks_[block].name_space = namespaces_.number(request.root);
     blocks_.set_parent(block, parent);
@@ -87,6 +96,22 @@ ReserveOutcome StorageManager::reserve_one(const ReserveRequest& request, size_t
   return outcome;
 }
 
+// S1's answers without an L1 that answers: what a tier holds, or what is on its way there.
+std::optional<ReserveOutcome> StorageManager::staged_answer(BlockId block) {
+  if (mode_ == L1Mode::kCache) return std::nullopt;
+  bool running = blocks_[block].staged > 0;
+  for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
+    const TierState& state = tier_state(tier);
+    running = running || writing(block, tier) != nullptr;
+    const ResidenceId id = state.residency->find(block);
+    if (id == kNoResidence || !state.tier->available((*state.residency)[id].place)) continue;
+    touch_all(block, use_times(1));
+    return ReserveOutcome::kPresent;
+  }
+  if (running) return ReserveOutcome::kInFlight;
+  return std::nullopt;
+}
+
 uint64_t StorageManager::write_bytes_of(const ReserveRequest& request) const {
   uint64_t bytes = 0;
   for (const BlockSpec& spec : request.blocks) bytes += record::record_bytes(spec.bytes) * tiers_.size();
@@ -96,6 +121,7 @@ uint64_t StorageManager::write_bytes_of(const ReserveRequest& request) const {
 Result<std::vector<ReserveAnswer>> StorageManager::reserve_wait(const ReserveRequest& request,
                                                                 Timeout timeout) {
   if (auto ok = check_blocks(request); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
   const auto deadline = deadline_of(timeout);
   for (;;) {
     std::vector<ReserveAnswer> answers;
@@ -129,6 +155,7 @@ Result<std::vector<ReserveAnswer>> StorageManager::reserve_wait(const ReserveReq
 Result<void> StorageManager::commit(std::span<Reservation> reservations, const Notify& notify) {
   auto batch = std::make_shared<Batch>(notify);
   Lock lock(mutex_);
+  uint64_t time = use_times(reservations.size() + 1) - reservations.size();
   for (Reservation& reservation : reservations) {
     if (!reservation) continue;
     Buffer* buffer = reservation.buffer_;
@@ -138,37 +165,68 @@ Result<void> StorageManager::commit(std::span<Reservation> reservations, const N
       abort_locked(buffer);
       continue;
     }
-    commit_one(buffer, batch);
+    commit_one(buffer, time++, batch);
   }
   finish_batch(batch);
   check_watermarks();
   return {};
 }
 
-void StorageManager::commit_one(Buffer* buffer, const std::shared_ptr<Batch>& batch) {
+void StorageManager::commit_one(Buffer* buffer, uint64_t time, const std::shared_ptr<Batch>& batch) {
   --reservations_;
   reserved_bytes_ -= buffer->slot.bytes;
-  blocks_.end_flight(buffer->block);
-  Buffer* resident = l1_->find(buffer->block);
-  if (resident == nullptr) {
-    l1_->publish(buffer, use_times(1));
-    resident = buffer;
+  buffer->removals = blocks_[buffer->block].removals;
+  Buffer* winner = buffer;
+  if (mode_ == L1Mode::kCache) {
+    if (Buffer* resident = l1_->find(buffer->block)) {
+      blocks_.end_flight(buffer->block);
+      // Another writer was first: its bytes count, ours go, and we are told of its writes (S2).
+      winner = resident;
+      winner->temporary = false;
+      if (buffer->write_credit > 0 && winner->write_credit == 0)
+        std::swap(buffer->write_credit, winner->write_credit);
+    } else {
+      blocks_.land(buffer->block);
+      l1_->publish(buffer, time);
+    }
   } else {
-    // Another writer was first: its bytes count, ours go, and we are told of its writes (S2).
-    resident->temporary = false;
-    if (buffer->write_credit > 0 && resident->write_credit == 0)
-      std::swap(buffer->write_credit, resident->write_credit);
+    // In flight until its writes have ended (M2); a second copy of the key joins the first one's writes.
+    buffer->staged = true;
+    ++blocks_[buffer->block].staged;
   }
-  // The writes are queued on the executor: the engine pays for the publication only (P6).
-  if (!tiers_.empty()) {
-    l1_->ref(resident);
-    ++batch->pending;
-    committed_.push_back({resident, batch});
-    post_start();
-  }
-  write_bytes_ -= buffer == resident ? 0 : buffer->write_credit;
-  credit_taken_ -= buffer == resident ? 0 : buffer->write_credit;
+  queue_commit(winner, batch);
+  write_bytes_ -= buffer == winner ? 0 : buffer->write_credit;
+  credit_taken_ -= buffer == winner ? 0 : buffer->write_credit;
   l1_->unref(buffer);
+}
+
+// The writes are queued on the executor: the engine pays for the publication only (P6).
+void StorageManager::queue_commit(Buffer* buffer, const std::shared_ptr<Batch>& batch) {
+  if (tiers_.empty()) return;
+  l1_->ref(buffer);
+  ++batch->pending;
+  committed_.push_back({buffer, batch});
+  post_start();
+}
+
+// Nothing refers any more to a block that L1 never held.
+void StorageManager::freed(Buffer& buffer) {
+  if (std::exchange(buffer.staged, false)) {
+    --blocks_[buffer.block].staged;
+    blocks_.end_flight(buffer.block);
+    if (const Block& block = blocks_[buffer.block]; block.fate != MissReason::kNone) {
+      left(buffer.block, block.fate);
+    }
+  }
+  if (!buffer.caller) return;
+  CallerMemory& caller = *buffer.caller;
+  pages_.give(std::exchange(caller.header, nullptr));
+  pages_.give(std::exchange(caller.tail, nullptr));
+  caller.use.release();
+  Completion event;
+  event.kind = EventKind::kReleased;
+  event.key = buffer.meta.key;
+  post_event(caller.notify, event);
 }
 
 void StorageManager::finish_batch(const std::shared_ptr<Batch>& batch) {
@@ -193,34 +251,6 @@ void StorageManager::abort_locked(Buffer* buffer) {
 void StorageManager::abort(Buffer* buffer) {
   Lock lock(mutex_);
   abort_locked(buffer);
-}
-
-Result<std::vector<ReserveOutcome>> StorageManager::put(const ReserveRequest& request,
-                                                        std::span<const RegionSlice> from,
-                                                        const Notify& notify) {
-  if (from.size() != request.blocks.size())
-    return fail(Code::kInvalidArgument, "one region slice for each block");
-  std::vector<std::span<std::byte>> sources(from.size());
-  for (size_t i = 0; i < from.size(); ++i) {
-    auto slice = regions_.slice(from[i].region, from[i].offset, from[i].bytes);
-    if (!slice) return std::unexpected(slice.error());
-    if (slice->size() != request.blocks[i].bytes)
-      return fail(Code::kInvalidArgument, "slice and block differ in size");
-    sources[i] = *slice;
-  }
-  auto answers = reserve(request);
-  if (!answers) return std::unexpected(answers.error());
-  std::vector<ReserveOutcome> outcomes;
-  std::vector<Reservation> filled;
-  for (size_t i = 0; i < answers->size(); ++i) {
-    ReserveAnswer& answer = (*answers)[i];
-    outcomes.push_back(answer.outcome);
-    if (!answer.reservation) continue;
-    base::copy_bytes(answer.reservation.bytes(), sources[i]);
-    filled.push_back(std::move(answer.reservation));
-  }
-  if (auto ok = commit(filled, notify); !ok) return std::unexpected(ok.error());
-  return outcomes;
 }
 
 }  // namespace terrace::store

@@ -164,7 +164,10 @@ std::vector<BlockId> Residency::coldest_segment(uint32_t domain) const {
   for (const auto& candidate : segments_) {
     const auto& [number, use] = candidate;
     if (tier::segment_domain(number) != domain || use.first == kNoResidence || use.held > 0) continue;
-    if (coldest == nullptr || use.warmest < coldest->second.warmest) coldest = &candidate;
+    if (coldest == nullptr ||
+        std::pair(use.warmest, number) < std::pair(coldest->second.warmest, coldest->first)) {
+      coldest = &candidate;
+    }
   }
   return coldest == nullptr ? std::vector<BlockId>{} : blocks_in(coldest->first);
 }

@@ -2,10 +2,11 @@
 // segments that can be emptied whole (E2). Guarded by the store's mutex.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "policy/eviction.h"
 #include "store/block_table.h"
@@ -63,6 +64,11 @@ class Residency {
   void hold_segment(uint32_t segment);
   void drop_segment(uint32_t segment);
 
+  // A leaf that was handed out as the coldest and did not leave.
+  void reconsider(BlockId block) {
+    if (const ResidenceId id = find(block); id != kNoResidence) queue_if_candidate(id);
+  }
+
   // The coldest leaf that is not pinned: of a bucket, or of all. The caller evicts it.
   std::optional<BlockId> coldest_leaf(uint64_t bucket);
   std::optional<BlockId> coldest_leaf();
@@ -95,7 +101,8 @@ class Residency {
   std::vector<uint32_t> children_;         // by block: its children in this tier
   std::vector<Residence> residences_;
   std::vector<ResidenceId> free_;
-  std::map<uint32_t, SegmentUse> segments_;  // numbers are sparse: a domain stands in their high bits
+  // By number: numbers are sparse, a domain stands in their high bits.
+  boost::unordered_flat_map<uint32_t, SegmentUse> segments_;
   LeafQueue leaves_;
   uint64_t count_ = 0;
   uint64_t payload_bytes_ = 0;

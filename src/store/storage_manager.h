@@ -1,8 +1,8 @@
 // The store's heart: one mutex, one index, and the flows between engine, L1 and tiers. Each flow has its own
 // file:
-//   reserve.cc (S1, S2, S7)   write_flow.cc (S3, S4)   lookup.cc (Q)   get_flow.cc, load.cc (R1 to R6)
-//   into_flow.cc (R5)   prefetch_flow.cc (R7)   eviction.cc (E)   removal.cc (D1)   lifecycle.cc (open,
-//   close, stats)
+//   reserve.cc (S1, S2)   put_flow.cc (S7)   write_flow.cc (S3, S4)   lookup.cc (Q)   get_flow.cc, load.cc
+//   (R1 to R6) into_flow.cc (R5)   prefetch_flow.cc (R7)   eviction.cc (E)   removal.cc (D1)   lifecycle.cc
+//   (open, close, stats)
 // Flows are explicit state objects; what waits continues as a task on the executor. The mutex is never held
 // across IO, a tier's read or write, a copy, a callback or a log line.
 #pragma once
@@ -23,6 +23,8 @@
 #include "base/mutex.h"
 #include "memory/arena.h"
 #include "memory/region.h"
+#include "policy/admission.h"
+#include "policy/store.h"
 #include "store/block_table.h"
 #include "store/event_queue.h"
 #include "store/history.h"
@@ -43,7 +45,6 @@ struct StoreParts {
   std::unique_ptr<memory::SegmentSource> segments;
   uint64_t use_time_base =
       0;  // added to the clock for order of use, so that it goes on growing after a restart
-  std::vector<std::string> eviction;  // policy of each tier; missing ones are "lru"
 };
 
 // SHA-256 of a tenant's salt, hexadecimal: how tiers remember it.
@@ -95,6 +96,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   std::vector<StoredNamespace> namespaces() const;
   std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after, size_t limit) const;
   Result<uint64_t> close(Timeout timeout);
+  Result<uint64_t> set_l1_mode(L1Mode mode);
 
   // Handles give back what they hold.
   void abort(Buffer* buffer) TERRACE_EXCLUDES(mutex_);
@@ -122,8 +124,10 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
     std::unique_ptr<tier::Tier> tier;
     std::unique_ptr<Residency> residency;
     std::unique_ptr<Listener> listener;
+    std::unique_ptr<policy::StorePolicy> store_policy;
+    std::unique_ptr<policy::AdmissionPolicy> admission;
+    TierOptions options;
     std::string name;
-    double high_watermark = 0.98, low_watermark = 0.95;
     bool recovered = false;
     uint64_t capacity = 0;
     TierStats counts;  // the counters of stats(); the rest is asked of the tier
@@ -131,10 +135,12 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
 
   StorageManager(const StoreOptions& options, StoreParts parts);
   Outcome<void> build();  // arena, policies; then starts the tiers
+  Outcome<TierState> make_tier(uint32_t number, std::unique_ptr<tier::Tier> tier) TERRACE_REQUIRES(mutex_);
   void start_tiers();
 
   // --- validation (no lock)
   Result<void> check_batch(size_t keys) const;
+  Result<void> check_arena() const;
   Result<void> check_blocks(const ReserveRequest& request) const;
   base::TimePoint deadline_of(Timeout timeout) const;
 
@@ -143,14 +149,28 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   ReserveOutcome reserve_one(const ReserveRequest& request, size_t index, Buffer*& buffer)
       TERRACE_REQUIRES(mutex_);
   uint64_t write_bytes_of(const ReserveRequest& request) const TERRACE_REQUIRES(mutex_);
-  void commit_one(Buffer* buffer, const std::shared_ptr<Batch>& batch) TERRACE_REQUIRES(mutex_);
+  void commit_one(Buffer* buffer, uint64_t time, const std::shared_ptr<Batch>& batch)
+      TERRACE_REQUIRES(mutex_);
   void finish_batch(const std::shared_ptr<Batch>& batch) TERRACE_REQUIRES(mutex_);
   void abort_locked(Buffer* buffer) TERRACE_REQUIRES(mutex_);
+  void queue_commit(Buffer* buffer, const std::shared_ptr<Batch>& batch) TERRACE_REQUIRES(mutex_);
+  ReserveOutcome put_one(const ReserveRequest& request, size_t index, memory::RegionUse use,
+                         std::span<std::byte> from, const std::shared_ptr<Batch>& batch)
+      TERRACE_REQUIRES(mutex_);
+  Result<std::vector<ReserveOutcome>> put_copied(const ReserveRequest& request,
+                                                 std::span<const std::span<std::byte>> sources,
+                                                 const Notify& notify) TERRACE_EXCLUDES(mutex_);
+  std::optional<ReserveOutcome> staged_answer(BlockId block) TERRACE_REQUIRES(mutex_);
+  void freed(Buffer& buffer) TERRACE_REQUIRES(mutex_);
 
   // --- writes to tiers
-  void queue_writes(Buffer* buffer, const std::shared_ptr<Batch>& batch) TERRACE_REQUIRES(mutex_);
-  void queue_write(uint32_t tier, Buffer* buffer, const std::shared_ptr<Batch>& batch)
+  void queue_writes(Buffer* buffer, policy::StoreMoment moment, const std::shared_ptr<Batch>& batch)
       TERRACE_REQUIRES(mutex_);
+  // kNone: the tier has it, or it is on its way there.
+  DropCause queue_write(uint32_t tier, Buffer* buffer, const std::shared_ptr<Batch>& batch)
+      TERRACE_REQUIRES(mutex_);
+  DropCause admit_write(uint32_t tier, Buffer* buffer, tier::Placement& where) TERRACE_REQUIRES(mutex_);
+  bool write_down(BlockId block) TERRACE_REQUIRES(mutex_);
   std::expected<tier::Placement, DropCause> place(uint32_t tier, const record::BlockMeta& meta)
       TERRACE_REQUIRES(mutex_);
   void post_start() TERRACE_REQUIRES(mutex_);
@@ -179,14 +199,17 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
     uint32_t tier = 0;         // else the tier to load from; 0: none
     MissReason reason = MissReason::kNone;
   };
-  Found locate(const Key& key, BlockId& block) const TERRACE_REQUIRES(mutex_);
+  // `reading`: for a get, which may read what L1 holds for another reason than to answer lookups (M2).
+  Found locate(const Key& key, BlockId& block, bool reading) const TERRACE_REQUIRES(mutex_);
+  // The block that a prefetch's ticket holds for its owner; null when it holds none.
+  Buffer* held_by(PrefetchTicket::State* ticket, const Key& key, size_t hint) const TERRACE_REQUIRES(mutex_);
   MissReason load(BlockId block, uint32_t tier, io::IoClass io_class, std::shared_ptr<LoadWaiter> waiter,
                   size_t index, Start& start) TERRACE_REQUIRES(mutex_);
   void issue(Start& start) TERRACE_EXCLUDES(mutex_);
   void finish_load(const std::shared_ptr<Load>& load, Result<void> result) TERRACE_EXCLUDES(mutex_);
   void leave_load(BlockId block, const LoadWaiter* waiter, Start& start) TERRACE_REQUIRES(mutex_);
   void forget_damaged(BlockId block, uint32_t tier, uint64_t place) TERRACE_REQUIRES(mutex_);
-  bool keep(uint32_t source, std::optional<WriteBack> wanted) const TERRACE_REQUIRES(mutex_);
+  bool keep(uint32_t source, BlockId block, std::optional<WriteBack> wanted) const TERRACE_REQUIRES(mutex_);
   Buffer* adopt(Buffer* buffer) TERRACE_REQUIRES(mutex_);
   void touch_all(BlockId block, uint64_t time) TERRACE_REQUIRES(mutex_);
   uint64_t use_times(size_t count) TERRACE_REQUIRES(mutex_);
@@ -273,6 +296,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
       0};  // tiers whose every place can be read; lookups read it without the mutex
   std::atomic<TierMask> partial_{0};  // tiers of which some places can be read
   std::atomic<bool> closed_{false};
+  std::atomic<L1Mode> mode_;  // written under the mutex
 
   std::jthread warmer_;
 
@@ -283,6 +307,8 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   NamespaceTable namespaces_ TERRACE_GUARDED_BY(mutex_);
   PagePool pages_ TERRACE_GUARDED_BY(mutex_);
   uint64_t last_use_time_ TERRACE_GUARDED_BY(mutex_) = 0;
+  bool owes_ TERRACE_GUARDED_BY(mutex_) = false;           // some tier is written when L1 lets go
+  bool writes_on_hit_ TERRACE_GUARDED_BY(mutex_) = false;  // some tier is written when a block is seen again
 
   std::map<std::pair<BlockId, uint32_t>, std::unique_ptr<WriteFlow>> writes_ TERRACE_GUARDED_BY(mutex_);
   struct Committed {

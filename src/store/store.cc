@@ -104,6 +104,10 @@ std::vector<StoredBlock> Store::list(std::optional<Key> root, std::optional<Key>
   return manager_->list(root, after, limit);
 }
 
+Result<uint64_t> Store::set_l1_mode(L1Mode mode) {
+  return manager_->set_l1_mode(mode);
+}
+
 Result<uint64_t> Store::close(Timeout timeout) {
   return manager_->close(timeout);
 }

@@ -34,12 +34,20 @@ void StorageManager::post_event(const Notify& notify, Completion event) {
   executor_.post([queue = notify.queue, event] { static_cast<EventQueue&>(*queue).push(event); });
 }
 
-// `write_through` sends every block to every tier; other store policies choose here.
-void StorageManager::queue_writes(Buffer* buffer, const std::shared_ptr<Batch>& batch) {
+// Each tier's store policy says whether the block goes there now (S5).
+void StorageManager::queue_writes(Buffer* buffer, policy::StoreMoment moment,
+                                  const std::shared_ptr<Batch>& batch) {
+  bool wanted = false, leaves = false;
   for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
+    const TierState& state = tier_state(tier);
+    leaves = leaves || state.store_policy->leaves_l1();
+    if (!state.store_policy->writes(moment, buffer->meta.key)) continue;
+    wanted = true;
     if (batch != nullptr) ++batch->pending;
     queue_write(tier, buffer, batch);
   }
+  if (leaves) buffer->temporary = true;
+  if (!wanted && buffer->staged) blocks_[buffer->block].fate = MissReason::kDeclined;
 }
 
 void StorageManager::report(const std::shared_ptr<Batch>& batch, const Completion& event) {
@@ -49,54 +57,64 @@ void StorageManager::report(const std::shared_ptr<Batch>& batch, const Completio
   if (--batch->pending == 0 && batch->complete) finish_batch(batch);
 }
 
-void StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::shared_ptr<Batch>& batch) {
+// Why the write cannot begin; kNone: it has its place.
+DropCause StorageManager::admit_write(uint32_t tier, Buffer* buffer, tier::Placement& where) {
+  TierState& state = tier_state(tier);
+  const uint64_t bytes = record::record_bytes(buffer->meta.payload_bytes);
+  // Credit a reserve_wait took is spent first; it is counted in write_bytes_ already.
+  if (buffer->write_credit < bytes && write_bytes_ + bytes > store_credit_max_) {
+    return DropCause::kBacklog;
+  }
+  const BlockId parent = blocks_.find(buffer->meta.parent);
+  const bool follows = buffer->meta.parent.is_zero() ||
+                       (parent != kNoBlock &&
+                        (state.residency->find(parent) != kNoResidence || writing(parent, tier) != nullptr));
+  if (!follows) return DropCause::kParentDropped;
+  const auto now = static_cast<uint64_t>(clock_.now().time_since_epoch().count());
+  if (!state.admission->admit(buffer->meta.key, bytes, now)) return DropCause::kNotAdmitted;
+  const auto placed = place(tier, buffer->meta);
+  if (!placed) return placed.error();
+  where = *placed;
+  return DropCause::kNone;
+}
+
+DropCause StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::shared_ptr<Batch>& batch) {
   const BlockId block = buffer->block;
   TierState& state = tier_state(tier);
   Completion event;
   event.kind = EventKind::kWrite;
   event.tier = static_cast<uint16_t>(tier);
   event.key = buffer->meta.key;
-  if (state.residency->find(block) != kNoResidence) return report(batch, event);
+  if (state.residency->find(block) != kNoResidence) {
+    report(batch, event);
+    return DropCause::kNone;
+  }
   if (WriteFlow* running = writing(block, tier)) {
     if (batch != nullptr) running->batches.push_back(batch);
-    return;
+    return DropCause::kNone;
   }
-
-  const uint64_t bytes = record::record_bytes(buffer->meta.payload_bytes);
-  // Credit a reserve_wait took is spent first; it is counted in write_bytes_ already.
-  const bool prepaid = buffer->write_credit >= bytes;
-  std::expected<tier::Placement, DropCause> placed = std::unexpected(DropCause::kNone);
-  const BlockId parent = blocks_.find(buffer->meta.parent);
-  const bool head = buffer->meta.parent.is_zero();
-  const bool follows = head || (parent != kNoBlock && (state.residency->find(parent) != kNoResidence ||
-                                                       writing(parent, tier) != nullptr));
-  if (!prepaid && write_bytes_ + bytes > store_credit_max_) {
-    placed = std::unexpected(DropCause::kBacklog);
-  } else if (!follows) {
-    placed = std::unexpected(DropCause::kParentDropped);
-  } else {
-    placed = place(tier, buffer->meta);
-  }
-  if (!placed) {
-    ++state.counts.drops[static_cast<size_t>(placed.error())];
-    blocks_[block].fate = MissReason::kDropped;
+  tier::Placement where;
+  if (const DropCause cause = admit_write(tier, buffer, where); cause != DropCause::kNone) {
+    ++state.counts.drops[static_cast<size_t>(cause)];
+    blocks_[block].fate = cause == DropCause::kNotAdmitted ? MissReason::kDeclined : MissReason::kDropped;
     event.status = WriteStatus::kDropped;
-    event.cause = placed.error();
-    return report(batch, event);
+    event.cause = cause;
+    report(batch, event);
+    return cause;
   }
 
   auto flow = std::make_unique<WriteFlow>();
   flow->block = block;
   flow->tier = tier;
   flow->buffer = buffer;
-  flow->where = *placed;
-  flow->rank = l1_->residency()[l1_->residency().find(block)].rank;
-  flow->credit = bytes;
-  if (prepaid) {
-    buffer->write_credit -= bytes;
-    credit_taken_ -= bytes;
+  flow->where = where;
+  flow->rank = state.residency->policy().rank({buffer->meta.key, use_times(1), true});
+  flow->credit = record::record_bytes(buffer->meta.payload_bytes);
+  if (buffer->write_credit >= flow->credit) {
+    buffer->write_credit -= flow->credit;
+    credit_taken_ -= flow->credit;
   } else {
-    write_bytes_ += bytes;
+    write_bytes_ += flow->credit;
   }
   flow->own_header = !buffer->header_in_use;
   flow->header = flow->own_header ? buffer->header().data() : pages_.take();
@@ -109,6 +127,7 @@ void StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::share
   writes_to_start_.push_back(flow.get());
   writes_.emplace(std::pair(block, tier), std::move(flow));
   post_start();
+  return DropCause::kNone;
 }
 
 void StorageManager::post_start() {
@@ -134,8 +153,10 @@ void StorageManager::queue_one_committed() {
   const Committed committed = std::move(committed_.front());
   committed_.pop_front();
   Buffer* buffer = committed.buffer;
-  if (buffer->resident) {
-    queue_writes(buffer, committed.batch);
+  const bool again = buffer->staged && history_.reason(buffer->meta.key) != MissReason::kUnknown;
+  if (buffer->removals == blocks_[buffer->block].removals) {
+    queue_writes(buffer, again ? policy::StoreMoment::kSeenAgain : policy::StoreMoment::kCommitted,
+                 committed.batch);
   } else {  // removed before its writes were queued (D1)
     for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
       Completion event;
@@ -216,8 +237,7 @@ void StorageManager::start_writes() {
       record::sum_parts(buffer.meta.key, buffer.payload(), sums);
     }
     summed = &buffer;
-    const auto whole = buffer.record();
-    std::ranges::fill(whole.subspan(record::kHeaderBytes + buffer.meta.payload_bytes), std::byte{0});
+    buffer.zero_padding();
     record::seal(buffer.meta, sums, flow->secret, flow->where.binding,
                  std::span(flow->header, record::kHeaderBytes));
 
@@ -225,12 +245,7 @@ void StorageManager::start_writes() {
     op.meta = buffer.meta;
     op.place = flow->where.place;
     op.rank = flow->rank;
-    if (flow->own_header) {
-      op.record[0] = {whole.data(), whole.size()};
-    } else {
-      op.record[0] = {flow->header, record::kHeaderBytes};
-      op.record[1] = {whole.data() + record::kHeaderBytes, whole.size() - record::kHeaderBytes};
-    }
+    op.record = buffer.record(flow->header);
     op.deadline = deadline;
     op.done = [self = shared_from_this(), flow](Result<void> result) {
       self->executor_.post([self, flow, result] { self->finish_write(flow, result); });
