@@ -71,37 +71,23 @@ std::shared_ptr<GetOperation::State> StorageManager::make_get(std::span<const Ke
   return get;
 }
 
+// Looks keys up a few at a time, so that other engines get the mutex in between.
 void StorageManager::begin_get(const std::shared_ptr<GetOperation::State>& get) {
+  constexpr size_t kSlice = 32;
   Start start;
   std::vector<size_t> to_verify;
-  {
-    Lock lock(mutex_);
-    if (get->finished) return;  // cancelled before it began
-    for (size_t i = 0; i < get->items.size(); ++i) {
-      auto& item = get->items[i];
-      Found found = locate(item.key, item.block, true);
-      if (Buffer* held = held_by(get->ticket.get(), item.key, i)) found = {held, 0, MissReason::kNone};
-      item.reason = found.reason;
-      if (found.buffer != nullptr) {
-        l1_->ref(found.buffer);
-        take_hold(found.buffer);
-        item.buffer = found.buffer;
-        item.phase = GetOperation::State::Phase::kReady;
-        if (sample_verification(found.buffer)) {
-          item.phase = GetOperation::State::Phase::kVerifying;
-          ++get->pending;
-          to_verify.push_back(i);
-        }
-      } else if (found.tier != 0) {
-        item.reason = load(item.block, found.tier, io::IoClass::kLoad, get, i, start);
-        if (item.reason == MissReason::kNone) {
-          item.phase = GetOperation::State::Phase::kLoading;
-          ++get->pending;
-        }
+  bool whole = false;  // all were looked up, or the first hole was met
+  for (size_t i = 0; !whole;) {
+    {
+      Lock lock(mutex_);
+      if (get->finished) break;    // cancelled meanwhile
+      if (i == 0) ++get->pending;  // until all were looked up
+      for (const size_t end = i + kSlice; i < end && !whole; ++i) {
+        whole = i == get->items.size() || !begin_item(get, i, start, to_verify);
       }
-      if (item.reason != MissReason::kNone) break;  // the rest is behind the hole
+      if (whole && --get->pending == 0) finish_get(*get);
     }
-    if (get->pending == 0) finish_get(*get);
+    issue(start);
   }
   if (!to_verify.empty()) {
     executor_.post([self = shared_from_this(), get, to_verify] {
@@ -127,7 +113,34 @@ void StorageManager::begin_get(const std::shared_ptr<GetOperation::State>& get) 
       get->timer = timer;
     }
   }
-  issue(start);
+}
+
+// False when the key is a hole: what follows is behind it.
+bool StorageManager::begin_item(const std::shared_ptr<GetOperation::State>& get, size_t index, Start& start,
+                                std::vector<size_t>& to_verify) {
+  using Phase = GetOperation::State::Phase;
+  auto& item = get->items[index];
+  Found found = locate(item.key, item.block, true);
+  if (Buffer* held = held_by(get->ticket.get(), item.key, index)) found = {held, 0, MissReason::kNone};
+  item.reason = found.reason;
+  if (found.buffer != nullptr) {
+    l1_->ref(found.buffer);
+    take_hold(found.buffer);
+    item.buffer = found.buffer;
+    item.phase = Phase::kReady;
+    if (sample_verification(found.buffer)) {
+      item.phase = Phase::kVerifying;
+      ++get->pending;
+      to_verify.push_back(index);
+    }
+  } else if (found.tier != 0) {
+    item.reason = load(item.block, found.tier, io::IoClass::kLoad, get, index, start);
+    if (item.reason == MissReason::kNone) {
+      item.phase = Phase::kLoading;
+      ++get->pending;
+    }
+  }
+  return item.reason == MissReason::kNone;
 }
 
 // On the executor: a hit that the sample chose.
@@ -216,8 +229,11 @@ void StorageManager::end_get(GetOperation::State& get, MissReason reason, Start&
       item.reason = reason;
     }
   }
-  // Ended before it began: nothing was looked at yet.
-  if (!get.items.empty() && get.items[0].reason == MissReason::kBehindHole) get.items[0].reason = reason;
+  // Ended before all were looked at.
+  const auto next = std::ranges::find_if(get.items, [](const auto& item) {
+    return item.phase == Phase::kMissed && item.reason == MissReason::kBehindHole;
+  });
+  if (next != get.items.end()) next->reason = reason;
   get.pending = 0;
   finish_get(get);
 }

@@ -219,6 +219,8 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   std::shared_ptr<GetOperation::State> make_get(std::span<const Key> keys, const GetOptions& options,
                                                 const Notify& notify);
   void begin_get(const std::shared_ptr<GetOperation::State>& get) TERRACE_EXCLUDES(mutex_);
+  bool begin_item(const std::shared_ptr<GetOperation::State>& get, size_t index, Start& start,
+                  std::vector<size_t>& to_verify) TERRACE_REQUIRES(mutex_);
   void finish_get(GetOperation::State& get) TERRACE_REQUIRES(mutex_);
   bool sample_verification(Buffer* buffer) TERRACE_REQUIRES(mutex_);
   void end_get(GetOperation::State& get, MissReason reason, Start& start) TERRACE_REQUIRES(mutex_);
