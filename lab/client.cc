@@ -76,7 +76,26 @@ void Client::run(const Operation& operation) {
   }
 }
 
+// A store without an arena puts and gets into caller memory only (M3).
+bool Client::without_arena(const Operation& operation) {
+  switch (operation.kind) {
+    case OpKind::kStore:
+    case OpKind::kReserve:
+      put(operation);
+      return true;
+    case OpKind::kGet:
+    case OpKind::kGetAsync:
+      get_into(operation);
+      return true;
+    case OpKind::kPrefetch:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void Client::carry_out(const Operation& operation) {
+  if (options_.mode == L1Mode::kOff && without_arena(operation)) return;
   switch (operation.kind) {
     case OpKind::kStore:
       store_blocks(operation, false);
@@ -127,12 +146,13 @@ void Client::carry_out(const Operation& operation) {
       sync();
       break;
     case OpKind::kPause:
-      break;  // the runner's: it knows how time passes
+      if (options_.switches && operation.pick % 16 == 0) switch_mode();
+      break;  // the rest is the runner's: it knows how time passes
   }
 }
 
 size_t Client::owed() const {
-  return written_.size() + gets_.size() + intos_.size() + prefetches_.size();
+  return written_.size() + gets_.size() + intos_.size() + prefetches_.size() + puts_.size();
 }
 
 void Client::release_all() {
@@ -161,6 +181,7 @@ void Client::abandon() {
   gets_.clear();
   intos_.clear();
   prefetches_.clear();
+  puts_.clear();
   blocks_.clear();
   reservations_.clear();
   pins_.clear();
@@ -264,11 +285,7 @@ void Client::take_result(const Completion& event) {
 
 void Client::take_released(const Completion& event) {
   const auto found = intos_.find(event.tag);
-  if (found == intos_.end()) {
-    if (!written_.contains(event.tag))
-      fail(fmt::format("released event of tag {} came twice or for no use", event.tag));
-    return;  // put's, whose bytes were copied inside the call
-  }
+  if (found == intos_.end()) return take_back(event.tag, event.key);
   if (!found->second.has_result) fail("get_into: released came before result");
   finish_into(event.tag);
 }
@@ -289,6 +306,7 @@ void Client::check_stuck() {
     }
   };
   report(written_, "a write", [](const Written& written) { return written.begun; });
+  report(puts_, "a put", [](const RunningPut& put) { return put.begun; });
   report(gets_, "a get", [](const RunningGet& get) { return get.asked.due; });
   report(intos_, "a get_into", [](const RunningInto& into) { return into.asked.due; });
   report(prefetches_, "a prefetch",

@@ -45,8 +45,10 @@ struct ClientOptions {
   bool power_was_cut =
       false;             // an old entry may be back over a slot that was written anew: damaged, and found so
   bool complete = true;  // nothing leaves the durable tier: what ended there is found
-  bool instant = false;  // virtual time: what must not wait takes no time at all (P6)
-  base::Duration slack{0};  // how much later than its deadline an operation may answer
+  L1Mode mode = L1Mode::kCache;  // the store's at first
+  bool switches = false;         // changes the mode now and then
+  bool instant = false;          // virtual time: what must not wait takes no time at all (P6)
+  base::Duration slack{0};       // how much later than its deadline an operation may answer
   base::Duration patience = std::chrono::seconds(120);  // an event later than this is a stuck operation
   bool verbose = false;
   std::string context;  // where failures come from, for their text
@@ -117,6 +119,13 @@ class Client {
     Asked asked;
     bool has_result = false;
   };
+  struct RunningPut {  // from memory that is the store's until it says so
+    std::map<Key, int> released;
+    size_t accepted = 0;
+    size_t area = 0;
+    uint64_t bytes = 0;
+    base::TimePoint begun;
+  };
   struct Area {  // caller memory of one operation
     memory::PageBuffer bytes;
     RegionId region = 0;
@@ -124,6 +133,7 @@ class Client {
   };
 
   void carry_out(const Operation& operation);
+  bool without_arena(const Operation& operation);
 
   // --- stores (client_stores.cc)
   void store_blocks(const Operation& operation, bool hold);
@@ -131,6 +141,8 @@ class Client {
   void commit_held(const Operation& operation);
   void abort_held(const Operation& operation);
   void put(const Operation& operation);
+  void take_back(uint64_t tag, const Key& key);
+  void switch_mode();
   void remove(const Operation& operation);
   void clear(const Operation& operation);
   void sync();
@@ -143,6 +155,7 @@ class Client {
   void get(const Operation& operation);
   void get_async(const Operation& operation);
   void get_into(const Operation& operation);
+  std::optional<Writer> check_block_into(uint32_t block, Timeout timeout);
   void prefetch(const Operation& operation);
   void cancel(const Operation& operation);
   void release(const Operation& operation);
@@ -197,7 +210,8 @@ class Client {
   std::map<uint64_t, RunningGet> gets_;    // until their result
   std::map<uint64_t, RunningInto> intos_;  // until released
   std::map<uint64_t, RunningPrefetch> prefetches_;
-  std::set<uint64_t> orphans_;  // destroyed before their result: at most one event may come
+  std::map<uint64_t, RunningPut> puts_;  // until all their memory was released
+  std::set<uint64_t> orphans_;           // destroyed before their result: at most one event may come
   std::deque<HeldBlocks> blocks_;
   std::deque<HeldReservations> reservations_;
   std::deque<Pin> pins_;

@@ -47,7 +47,31 @@ Client::Asked Client::ask(const Operation& operation) const {
   return ask(blocks, operation.time);
 }
 
+std::optional<Writer> Client::check_block_into(uint32_t block, Timeout timeout) {
+  Area* area = free_area(areas_);
+  if (area == nullptr) return std::nullopt;
+  Asked asked = ask(std::span(&block, 1), timeout);
+  const RegionSlice slice{.region = area->region, .offset = 0, .bytes = catalog_[block].bytes};
+  auto into = store_.get_into(asked.keys, std::span(&slice, 1), within(timeout));
+  if (!into) {
+    fail(fmt::format("get_into: {}", to_string(into.error())));
+    return std::nullopt;
+  }
+  if (!store_.wait(*into, options_.patience)) fail("get_into: not released in time");
+  const IntoResult result = into->result();
+  check_reasons(asked, result.delivered, result.reasons, "check");
+  check_owed(asked, result.delivered, result.reasons, "check");
+  if (result.delivered == 0) {
+    const bool gone = result.reasons[0] == MissReason::kUnknown || result.reasons[0] == MissReason::kRemoved;
+    return gone ? std::optional<Writer>(0) : std::nullopt;
+  }
+  const auto bytes = area->bytes.bytes().first(slice.bytes);
+  const Writer writer = check_value(block, asked.before[0], bytes, result.source[0], "check");
+  return writer == 0 ? std::nullopt : std::optional(writer);
+}
+
 std::optional<Writer> Client::check_block(uint32_t block, Timeout timeout) {
+  if (options_.mode == L1Mode::kOff) return check_block_into(block, timeout);
   Asked asked = ask(std::span(&block, 1), timeout);
   auto blocks = store_.get(asked.keys, within(timeout));
   if (!blocks) {
@@ -82,7 +106,8 @@ void Client::lookup(const Operation& operation, bool pin) {
   check_reasons(asked, found->found, found->reasons, "lookup");
   check_owed(asked, found->found, found->reasons, "lookup");
   if (!pin) return;
-  if (found->found > 0 && operation.pick % 2 == 0) {  // Q2: what is pinned is there
+  if (found->found > 0 && operation.pick % 2 == 0 &&
+      options_.mode != L1Mode::kOff) {  // Q2: what is pinned is there
     const size_t pinned = found->found;
     Asked again = ask(std::span(asked.blocks).first(pinned), std::chrono::seconds(2));
     auto blocks = store_.get(again.keys, within(std::chrono::seconds(2)));
@@ -104,6 +129,8 @@ void Client::get(const Operation& operation) {
   GetOptions how = within(operation.time);
   if (operation.pick % 4 == 0)
     how.write_back = operation.pick % 8 == 0 ? WriteBack::kNever : WriteBack::kAlways;
+  const auto ticket = entry_at(prefetches_, operation.pick);
+  if (ticket != prefetches_.end() && operation.pick % 3 == 1) how.ticket = &ticket->second.ticket;
   auto blocks = store_.get(asked.keys, how);
   if (!blocks) return fail(fmt::format("get: {}", to_string(blocks.error())));
   findings_.count("gets");
@@ -150,7 +177,7 @@ void Client::get_into(const Operation& operation) {
   into.wrong_size = operation.pick % 32 == 0;
   // Half of them at page boundaries, where a tier reads straight into the region; else back to back or
   // nearly.
-  const bool aligned = operation.pick % 2 == 0;
+  const bool aligned = operation.pick % 2 == 0 || options_.mode == L1Mode::kOff;
   uint64_t offset = kGuard;
   for (const uint32_t block : into.asked.blocks) {
     if (aligned) offset = base::round_up(offset, base::kPage);
@@ -395,6 +422,8 @@ void Client::check_owed(const Asked& asked, size_t delivered, std::span<const Mi
   const MissReason why = reasons[0];
   if (why == MissReason::kDeadline || why == MissReason::kNoRoom || why == MissReason::kCancelled) return;
   if (why == MissReason::kDamaged && options_.power_was_cut) return;
+  // Stored anew while recovery had not found the old record: without an L1 that answers, it is on its way.
+  if (why == MissReason::kInFlight && options_.mode != L1Mode::kCache) return;
   fail(fmt::format("{}: {} was acknowledged (writer {}) and is missing: {}", what, name(block),
                    before.durable, to_string(why)));
 }

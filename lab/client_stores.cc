@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "lab/client.h"
 
 namespace terrace::lab {
@@ -99,7 +100,7 @@ void Client::commit(std::vector<Reservation>& reservations, std::span<const uint
     return fail(fmt::format("commit: {}", to_string(committed.error())));
   }
   findings_.count("blocks_stored", blocks.size());
-  if (!options_.alone) return;
+  if (!options_.alone || options_.mode != L1Mode::kCache) return;
   for (const uint32_t block : blocks) {
     const auto found = store_.lookup(std::span(&catalog_[block].key, 1));
     if (!found || found->found != 1 || (found->where[0] & 1) == 0) {
@@ -127,9 +128,11 @@ void Client::abort_held(const Operation& operation) {
   reservations_.erase(held);
 }
 
+// Half of them from page boundaries, where staging and off write straight from the memory (S7).
 void Client::put(const Operation& operation) {
   Area* area = free_area(areas_);
   if (area == nullptr) return;
+  const bool aligned = options_.mode == L1Mode::kOff || operation.pick % 2 == 0;
   std::vector<uint32_t> blocks;
   const std::vector<BlockSpec> wanted = specs(operation, blocks);
   std::vector<RegionSlice> slices;
@@ -137,6 +140,7 @@ void Client::put(const Operation& operation) {
   written.begun = clock_.now();
   uint64_t offset = operation.pick % kGuard;
   for (size_t i = 0; i < blocks.size(); i++) {
+    if (aligned) offset = base::round_up(offset, base::kPage);
     const auto known = written.writers.find(blocks[i]);
     const Writer writer = known != written.writers.end() ? known->second : expected_.begin_write(blocks[i]);
     written.writers[blocks[i]] = writer;
@@ -150,17 +154,51 @@ void Client::put(const Operation& operation) {
                                     .parent = catalog_.parent_key(blocks[0]),
                                     .blocks = wanted},
                                    slices, notify(tag));
-  // The bytes were copied inside the call (S7): the caller's memory is free again.
-  std::ranges::fill(area->bytes.bytes().first(offset), std::byte{0xEE});
   if (!outcomes) {
     written_.erase(tag);
     return fail(fmt::format("put: {}", to_string(outcomes.error())));
   }
   check_reserve(*outcomes, operation);
-  const auto accepted = std::ranges::count(*outcomes, ReserveOutcome::kBuffer);
-  findings_.count("blocks_stored", static_cast<uint64_t>(accepted));
-  say(fmt::format("put chain {} [{}, +{}): {} accepted", operation.chain, operation.first, operation.count,
-                  accepted));
+  RunningPut running;
+  running.accepted = static_cast<size_t>(std::ranges::count(*outcomes, ReserveOutcome::kAccepted));
+  running.area = static_cast<size_t>(area - areas_.data());
+  running.bytes = offset;
+  running.begun = clock_.now();
+  const auto copied = static_cast<size_t>(std::ranges::count(*outcomes, ReserveOutcome::kBuffer));
+  if (running.accepted == 0) {  // copied inside the call: the memory is free again
+    std::ranges::fill(area->bytes.bytes().first(offset), std::byte{0xEE});
+  } else if (copied > 0) {
+    fail("put: some blocks were copied and some were not");
+  } else {
+    area->busy = true;
+  }
+  findings_.count("blocks_stored", copied + running.accepted);
+  say(fmt::format("put chain {} [{}, +{}) tag {}: {} copied, {} accepted", operation.chain, operation.first,
+                  operation.count, tag, copied, running.accepted));
+  if (running.accepted > 0) puts_.emplace(tag, std::move(running));
+}
+
+// One key of a put is no longer read: once each, and after the last the memory is ours.
+void Client::take_back(uint64_t tag, const Key& key) {
+  const auto found = puts_.find(tag);
+  if (found == puts_.end()) return fail(fmt::format("released event of tag {} came for no use", tag));
+  RunningPut& put = found->second;
+  if (++put.released[key] > 1) fail(fmt::format("{}: released twice", name(catalog_.find(key))));
+  if (put.released.size() < put.accepted) return;
+  std::ranges::fill(areas_[put.area].bytes.bytes().first(put.bytes), std::byte{0xEE});
+  areas_[put.area].busy = false;
+  puts_.erase(found);
+}
+
+// M4, under load.
+void Client::switch_mode() {
+  options_.mode = options_.mode == L1Mode::kCache ? L1Mode::kStaging : L1Mode::kCache;
+  const auto left = store_.set_l1_mode(options_.mode);
+  observe(left.value_or(UINT64_MAX));
+  findings_.count("mode_changes");
+  say(fmt::format("mode {}: {}", options_.mode == L1Mode::kCache ? "cache" : "staging",
+                  left ? fmt::format("{} bytes still in use", *left) : to_string(left.error())));
+  if (!left) fail(fmt::format("set_l1_mode: {}", to_string(left.error())));
 }
 
 void Client::remove(const Operation& operation) {

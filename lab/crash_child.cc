@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -17,6 +18,7 @@
 #include "base/bytes.h"
 #include "lab/client.h"
 #include "lab/crash.h"
+#include "policy/store.h"
 
 namespace terrace::lab {
 namespace {
@@ -48,6 +50,15 @@ Scene scene_of(const ChildOptions& child) {
   disk.disk.paths = {child.directory + "/store"};
   disk.disk.capacity = 3 * scene.catalog.bytes() + base::kGiB / 2;
   disk.disk.io = random.one_in(3) ? IoChoice::kPsync : IoChoice::kAuto;
+  // Every mode and store policy in turn; what a policy keeps off the disk is owed nothing.
+  constexpr std::array kModes{L1Mode::kCache, L1Mode::kStaging, L1Mode::kCache, L1Mode::kOff};
+  scene.options.l1.mode = kModes[child.cycle % kModes.size()];
+  const auto policies = policy::store_policy_names();
+  disk.store_policy = policies[child.cycle / kModes.size() % policies.size()];
+  if (scene.options.l1.mode != L1Mode::kCache &&
+      (disk.store_policy == "on_evict" || disk.store_policy == "none")) {
+    disk.store_policy = "write_through";
+  }
   scene.options.tiers = {disk};
   return scene;
 }
@@ -78,12 +89,17 @@ void work(Store& store, const Scene& scene, ExpectedState& expected, const Child
           uint32_t number, const Journal& journal) {
   const base::SteadyClock clock;
   Findings findings;
+  // One of them changes the mode; the others are told the one that promises less.
+  const std::string& policy = scene.options.tiers[0].store_policy;
+  const bool switches = child.cycle % 8 == 0 && policy != "on_evict" && policy != "none";
   Client client(store, scene.catalog, expected, clock, findings,
                 {.number = number,
                  .alone = false,
                  .reliable = true,
                  .pristine = false,
                  .complete = true,
+                 .mode = switches && number > 0 ? L1Mode::kStaging : scene.options.l1.mode,
+                 .switches = switches && number == 0,
                  .verbose = child.verbose,
                  .context = fmt::format("seed {} cycle {} client {} ", child.seed, child.cycle, number)});
   Workload workload(
@@ -156,6 +172,7 @@ int run_checker(const Scene& scene, ExpectedState& expected, const ChildOptions&
         .reliable = true,
         .pristine = false,
         .complete = true,
+        .mode = scene.options.l1.mode,
         .verbose = child.verbose,
         .context = fmt::format("seed {} cycle {} after the kill, ", child.seed, child.cycle)};
     const bool recovered = (*store)->wait_recovered(kRecoveryTimeout);

@@ -40,13 +40,13 @@ constexpr base::Duration kAfterlife = std::chrono::seconds(30);  // longer than 
 
 MachineOptions completed(MachineOptions options) {
   options.sim_disk.seed = options.seed;
-  TierOptions disk;
+  TierOptions disk = options.disk_rules;
   disk.name = "disk";
   disk.disk.paths = options.disk.paths;
   disk.disk.capacity = options.disk.capacity_bytes;
   options.store.tiers = {disk};
   if (options.mock) {
-    TierOptions mock;
+    TierOptions mock = options.mock->rules;
     mock.kind = TierOptions::Kind::kMock;
     mock.name = options.mock->tier.name;
     options.store.tiers.insert(options.mock->first ? options.store.tiers.begin() : options.store.tiers.end(),

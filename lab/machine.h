@@ -26,10 +26,12 @@ struct MachineOptions {
   uint64_t seed = 1;
   StoreOptions store;            // its tiers are the machine's to fill in
   tier::disk::DiskOptions disk;  // paths and capacity among them
+  TierOptions disk_rules;        // the policies of the disk tier
   struct Mock {
     bool first = false;     // nearer than the disk
     uint64_t capacity = 0;  // 0: no bound
     tier::mock::MockOptions tier;
+    TierOptions rules;  // its policies
   };
   std::optional<Mock> mock;  // a second tier
   io::SimDiskOptions sim_disk;

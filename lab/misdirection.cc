@@ -152,6 +152,7 @@ class Cases {
       findings_.fail(context_ + "recovery did not end");
     ClientOptions how;
     how.alone = true;
+    how.mode = machine.options().store.l1.mode;
     how.reliable = how.pristine = how.complete = false;
     how.context = context_;
     auto client = std::make_unique<Client>(machine.store(), ours_.catalog(), ours_.expected(), machine.time(),

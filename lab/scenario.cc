@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "policy/eviction.h"
+#include "policy/store.h"
 
 namespace terrace::lab {
 namespace {
@@ -112,6 +114,40 @@ void draw_machine(Scenario& scenario, base::Random& random) {
   store.history = static_cast<uint32_t>(random.one_in(4) ? 16 : 65536);
 }
 
+template <class T>
+const T& one_of(base::Random& random, const std::vector<T>& all) {
+  return all[random.below(all.size())];
+}
+
+// Half of the tiers follow the defaults; the rest anything that goes with the mode (M5).
+void draw_rules(TierOptions& tier, bool cache, base::Random& random) {
+  if (random.one_in(2)) return;
+  do tier.store_policy = one_of(random, policy::store_policy_names());
+  while (!cache && (tier.store_policy == "on_evict" || tier.store_policy == "none"));
+  tier.eviction = one_of(random, policy::eviction_policy_names());
+  if (!random.one_in(8)) return;
+  tier.admission = "write_budget";
+  tier.write_bytes_per_second = log_between(random, 64 * base::kKiB, 16 * base::kMiB);
+}
+
+void draw_policies(Scenario& scenario, base::Random& random) {
+  StoreOptions& store = scenario.machine.store;
+  const uint64_t kind = random.below(8);
+  if (kind == 1 || kind == 2) store.l1.mode = L1Mode::kStaging;
+  if (kind == 3) store.l1.mode = L1Mode::kOff;
+  scenario.switches = kind == 4;
+  const bool cache = store.l1.mode == L1Mode::kCache && !scenario.switches;
+  if (random.one_in(4)) store.l1.eviction = one_of(random, policy::eviction_policy_names());
+  draw_rules(scenario.machine.disk_rules, cache, random);
+  if (scenario.machine.mock) draw_rules(scenario.machine.mock->rules, cache, random);
+  if (random.one_in(4)) store.write_back = WriteBack::kSecondTouch;
+  if (random.one_in(4)) store.prefetch_policy = PrefetchPolicy::kTemporary;
+}
+
+std::string_view name_of(L1Mode mode) {
+  return mode == L1Mode::kCache ? "cache" : mode == L1Mode::kStaging ? "staging" : "off";
+}
+
 }  // namespace
 
 Scenario draw_scenario(uint64_t seed) {
@@ -130,6 +166,7 @@ Scenario draw_scenario(uint64_t seed) {
   draw_machine(scenario, random);
   draw_faults(scenario, random);
   if (random.one_in(3)) draw_mock(scenario, random);
+  draw_policies(scenario, random);
   return scenario;
 }
 
@@ -148,6 +185,10 @@ std::string describe(const Scenario& scenario) {
                         machine.mock->capacity == 0 ? "any size" : base::format_size(machine.mock->capacity),
                         machine.mock->tier.survives_restart ? "that survives" : "that starts empty");
   }
+  text +=
+      fmt::format("; L1 {}{}, {}; disk {}, {}, {}", name_of(machine.store.l1.mode),
+                  scenario.switches ? " and staging" : "", machine.store.l1.eviction,
+                  machine.disk_rules.store_policy, machine.disk_rules.eviction, machine.disk_rules.admission);
   if (scenario.full_device) text += "; the device fills up";
   for (size_t i = 0; i < io::kFaultKinds; i++) {
     const auto kind = static_cast<FaultKind>(i);

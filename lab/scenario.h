@@ -20,6 +20,7 @@ struct Scenario {
   bool full_device = false;  // another process takes the device's space now and then
   bool roomy = true;         // nothing is ever evicted from the disk: everything is owed
   bool removes = true;
+  bool switches = false;  // between the modes cache and staging, now and then
   uint32_t lives = 1;
   uint32_t pace_us = 100;  // virtual time between operations, up to
 

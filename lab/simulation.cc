@@ -177,6 +177,8 @@ class Simulation {
     how.tiers = machine_.tiers();
     how.durable_tier = machine_.disk_tier();
     how.seed = seed_;
+    how.mode = scenario_.machine.store.l1.mode;
+    how.switches = scenario_.switches;
     how.reliable = scenario_.reliable();
     how.pristine = scenario_.reliable() && findings_.counted("kills") + findings_.counted("power_cuts") == 0;
     how.complete = complete_;

@@ -23,6 +23,9 @@ MachineOptions machine_options(const SpecimenOptions& options) {
   machine.disk.segment_bytes = 256 * base::kKiB;
   machine.disk.capacity_bytes = 24 * machine.disk.segment_bytes;
   machine.store.l1.budget = 4 * base::kMiB;
+  // Half of them in staging, a third leaves L1 by policy: what is read comes from the disk in every way.
+  if (options.seed % 2 == 1) machine.store.l1.mode = L1Mode::kStaging;
+  if (options.seed % 3 == 1) machine.disk_rules.store_policy = "skip_l1";
   machine.latency = std::chrono::microseconds(5);
   return machine;
 }
@@ -55,6 +58,7 @@ std::unique_ptr<Client> Specimen::make_client(Findings& findings, const std::str
   how.reliable = false;
   how.pristine = false;
   how.complete = false;
+  how.mode = machine_.options().store.l1.mode;
   how.context = context;
   return std::make_unique<Client>(machine_.store(), catalog_, expected_, machine_.time(), findings, how);
 }

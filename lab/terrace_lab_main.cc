@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/log.h"
 #include "lab/crash.h"
 #include "lab/rows.h"
 #include "lab/workers.h"
@@ -113,6 +115,8 @@ int list() {
 }
 
 int main(int argc, char** argv) {
+  // Rows tell what went wrong themselves; the stores' own lines are for who asks.
+  if (std::getenv("TERRACE_LOG") == nullptr) terrace::base::log::set_level(terrace::base::log::Level::kError);
   CLI::App app("Runs rows of Terrace's test matrix: crashes, damage and faults against a content oracle.",
                "terrace-lab");
   app.footer(kFooter);

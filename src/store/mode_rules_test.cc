@@ -167,6 +167,19 @@ TEST_F(ModeRules, M2_a_prefetched_block_is_visible_only_to_its_tickets_owner) {
   EXPECT_EQ(l1_bytes(), 0u);
 }
 
+TEST_F(ModeRules, D1_a_ticket_answers_nothing_that_was_removed_after_it_arrived) {
+  open_mode(L1Mode::kStaging);
+  store_chain(1, 1);
+  settle();
+  auto ticket = store_->prefetch(keys(1, 1));
+  settle();
+  ASSERT_TRUE(store_->remove(keys(1, 1)));
+  const auto got =
+      store_->get(keys(1, 1), {.timeout = kDefaultTimeout, .write_back = {}, .ticket = &*ticket});
+  EXPECT_EQ(got->size(), 0u);
+  EXPECT_EQ(got->reasons()[0], MissReason::kRemoved);
+}
+
 TEST_F(ModeRules, M2_a_ticket_that_goes_gives_its_buffers_back) {
   open_mode(L1Mode::kStaging);
   store_chain(1, 3);

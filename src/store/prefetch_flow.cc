@@ -137,9 +137,13 @@ void StorageManager::end_prefetch(PrefetchTicket::State& prefetch) {
 Buffer* StorageManager::held_by(PrefetchTicket::State* ticket, const Key& key, size_t hint) const {
   if (ticket == nullptr) return nullptr;
   const auto& items = ticket->items;
-  if (hint < items.size() && items[hint].key == key) return items[hint].buffer;
-  const auto found = std::ranges::find(items, key, &PrefetchTicket::State::Item::key);
-  return found == items.end() ? nullptr : found->buffer;
+  const bool hinted = hint < items.size() && items[hint].key == key;
+  const auto found = hinted ? items.begin() + static_cast<int64_t>(hint)
+                            : std::ranges::find(items, key, &PrefetchTicket::State::Item::key);
+  if (found == items.end() || found->buffer == nullptr) return nullptr;
+  // What was removed meanwhile is leased still, and found no more (D1).
+  const Buffer& buffer = *found->buffer;
+  return buffer.removals == blocks_[buffer.block].removals ? found->buffer : nullptr;
 }
 
 // A get takes the block over from the ticket.
