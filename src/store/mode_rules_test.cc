@@ -180,6 +180,21 @@ TEST_F(ModeRules, D1_a_ticket_answers_nothing_that_was_removed_after_it_arrived)
   EXPECT_EQ(got->reasons()[0], MissReason::kRemoved);
 }
 
+TEST_F(ModeRules, D1_clear_reaches_what_only_a_ticket_holds) {
+  open_mode(L1Mode::kStaging);
+  store_chain(1, 1);
+  settle();
+  auto ticket = store_->prefetch(keys(1, 1));
+  settle();
+  tiers_[0]->listener().gone(key(1), 1);  // the tier lost it meanwhile
+  ClearScope scope;
+  scope.root = root_;
+  ASSERT_TRUE(store_->clear(scope));
+  const auto got =
+      store_->get(keys(1, 1), {.timeout = kDefaultTimeout, .write_back = {}, .ticket = &*ticket});
+  EXPECT_EQ(got->size(), 0u);
+}
+
 TEST_F(ModeRules, M2_a_ticket_that_goes_gives_its_buffers_back) {
   open_mode(L1Mode::kStaging);
   store_chain(1, 3);

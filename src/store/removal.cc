@@ -143,7 +143,8 @@ Result<uint64_t> StorageManager::clear(const ClearScope& scope) {
     removal.operations.resize(tiers_.size());
     std::vector<BlockId> blocks;
     for (BlockId block = 0; block < blocks_.capacity(); ++block) {
-      if (blocks_[block].refs == 0 || blocks_[block].mask == 0) continue;
+      // Also what no tier holds any more: a prefetch's ticket may lease it still.
+      if (blocks_[block].refs == 0) continue;
       const auto& known = namespaces_[blocks_[block].name_space];
       const bool meant = scope.all || (scope.root && known.root == *scope.root) ||
                          (scope.tenant_salt && known.fields.tenant_salt == tenant);
