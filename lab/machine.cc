@@ -81,7 +81,7 @@ Outcome<void> Machine::start() {
   parts.tiers.push_back(std::move(*tier));
   if (options_.mock) {
     if (mock_backing_ == nullptr || !options_.mock->tier.survives_restart) {
-      mock_backing_ = std::make_shared<tier::mock::MockBacking>(options_.mock->capacity, seed);
+      mock_backing_ = std::make_shared<tier::mock::MemoryBacking>(options_.mock->capacity, seed);
     }
     auto mock =
         std::make_unique<tier::mock::MockTier>(options_.mock->tier, mock_backing_, executor_, executor_);

@@ -50,8 +50,9 @@ struct MockOptions {
   uint64_t capacity = 1ull << 30;
   uint64_t bytes_per_second = 0;  // 0: unlimited
   Timeout latency{0};             // added to each operation
-  // A file that holds the blocks, so that tiers of several processes share them; others write there too, so
-  // lookups know what this process wrote or saw (Q1). Empty: memory of this tier alone.
+  // A directory that holds the blocks, so that tiers of several processes share them; others write there too,
+  // so a lookup knows what this process wrote or saw, and lookup_async asks (Q1). Empty: memory of this tier
+  // alone.
   std::string backing;
 };
 

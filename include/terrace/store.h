@@ -148,6 +148,25 @@ struct LookupResult {
 
 class PrefetchTicket;
 
+// A running lookup_async. Destroying it abandons the question. Move-only.
+class LookupOperation {
+ public:
+  struct State;
+  LookupOperation() = default;
+  LookupOperation(LookupOperation&&) noexcept;
+  LookupOperation& operator=(LookupOperation&&) noexcept;
+  ~LookupOperation();
+  bool ready() const;
+  // The answer, once ready; empty before that and after it was taken.
+  std::optional<LookupResult> take();
+  // Ends it early, with what came until now.
+  void cancel();
+
+ private:
+  friend class store::StorageManager;
+  std::shared_ptr<State> state_;
+};
+
 struct GetOptions {
   Timeout timeout = kDefaultTimeout;
   std::optional<WriteBack> write_back{};  // absent: the store's
@@ -328,6 +347,11 @@ class Store {
 
   // Terrace to engine.
   Result<LookupResult> lookup(std::span<const Key> keys, bool pin = false);
+  // Also asks the tiers that others write too (mock with a backing; later fs, redis, s3, peers), one batched
+  // question each, and answers with what came within the timeout (kDefaultTimeout: lookup_timeout). kResult
+  // when it is ready. What it learns, lookup knows from then on.
+  Result<LookupOperation> lookup_async(std::span<const Key> keys, Timeout timeout = kDefaultTimeout,
+                                       Notify notify = {});
   Result<Blocks> get(std::span<const Key> keys, GetOptions options = {}, Fence fence = {});
   Result<GetOperation> get_async(std::span<const Key> keys, GetOptions options, Notify notify = {},
                                  Fence fence = {});

@@ -40,7 +40,7 @@ bool StorageManager::write_down(BlockId block) {
   for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
     TierState& state = tier_state(tier);
     if (!state.store_policy->writes(policy::StoreMoment::kLeaving, blocks_[block].key)) continue;
-    const auto there = [&](BlockId id) {
+    const auto there = [&](BlockId id) TERRACE_THREAD(no_thread_safety_analysis) {
       return state.residency->find(id) != kNoResidence || writing(id, tier) != nullptr;
     };
     std::vector<Buffer*> chain;  // from the block up to what the tier has
@@ -69,7 +69,7 @@ void StorageManager::check_watermarks() {
   for (const TierState& state : tiers_) {
     const uint64_t used = state.residency->payload_bytes() + state.residency->blocks() * record::kHeaderBytes;
     above = above ||
-            (state.residency->evicts() && state.capacity > 0 &&
+            (!state.shared && state.residency->evicts() && state.capacity > 0 &&
              static_cast<double>(used) > state.options.high_watermark * static_cast<double>(state.capacity));
   }
   if (!above) return;
@@ -85,7 +85,8 @@ void StorageManager::background_evict() {
   bool done = l1_->evict_to(share(options_.l1.low_watermark, l1_->budget()), kSlice);
   for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
     TierState& state = tier_state(tier);
-    if (state.capacity == 0 || !state.residency->evicts()) continue;
+    // What of a shared tier leaves is for those who share it; this process makes room only for its own.
+    if (state.capacity == 0 || state.shared || !state.residency->evicts()) continue;
     size_t slice = kSlice;  // what is left of it
     const uint64_t goal = share(state.options.low_watermark, state.capacity);
     while (state.residency->payload_bytes() + state.residency->blocks() * record::kHeaderBytes > goal) {

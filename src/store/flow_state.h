@@ -52,6 +52,7 @@ struct Load {
     size_t index;
   };
   std::vector<Waiting> waiters;
+  bool again = false;  // read once more after it failed verification (R6)
   // Not guarded: set once the read was issued; a cancel that comes earlier is seen then.
   std::atomic<tier::ReadTicket> ticket{0};
   std::atomic<bool> cancel_wanted{false};
@@ -90,6 +91,17 @@ class ArrivalVerifier {
 }  // namespace terrace::store
 
 namespace terrace {
+
+struct LookupOperation::State final {
+  std::shared_ptr<store::StorageManager> manager;
+  std::vector<Key> keys;
+  size_t unanswered = 0;  // tiers asked
+  bool ended = false;
+  Notify notify;
+  base::TimerId timer = 0;
+  base::Event event;                   // the result is there
+  std::optional<LookupResult> result;  // written before the event
+};
 
 struct GetOperation::State final : store::LoadWaiter, std::enable_shared_from_this<GetOperation::State> {
   enum class Phase : uint8_t { kReady, kLoading, kVerifying, kMissed };
@@ -133,6 +145,7 @@ struct IntoOperation::State final : store::LoadWaiter, std::enable_shared_from_t
     std::byte* header = nullptr;
     std::byte* tail = nullptr;
     tier::ReadTicket ticket = 0;
+    bool again = false;   // read once more after it failed verification (R6)
     bool missed = false;  // answered as a miss while IO still runs
   };
   void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;

@@ -92,6 +92,35 @@ void Blocks::release() {
   manager_.reset();
 }
 
+// --- LookupOperation
+
+LookupOperation::LookupOperation(LookupOperation&& other) noexcept : state_(std::move(other.state_)) {}
+
+LookupOperation& LookupOperation::operator=(LookupOperation&& other) noexcept {
+  if (this != &other) {
+    cancel();
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+LookupOperation::~LookupOperation() {
+  cancel();
+}
+
+bool LookupOperation::ready() const {
+  return state_ != nullptr && state_->event.is_set();
+}
+
+std::optional<LookupResult> LookupOperation::take() {
+  if (!ready()) return std::nullopt;
+  return std::exchange(state_->result, std::nullopt);
+}
+
+void LookupOperation::cancel() {
+  if (state_ != nullptr) state_->manager->cancel(state_);
+}
+
 // --- GetOperation
 
 GetOperation::GetOperation(GetOperation&& other) noexcept : state_(std::move(other.state_)) {}

@@ -166,8 +166,15 @@ void StorageManager::issue_direct(const DirectRead& read) {
 
 void StorageManager::finish_direct(const std::shared_ptr<IntoOperation::State>& into, size_t index,
                                    uint32_t tier, Result<void> result) {
-  Lock lock(mutex_);
   auto& item = into->items[index];
+  bool again = false;
+  {
+    Lock lock(mutex_);
+    again = !item.again && !item.missed && worth_another_read(tier, result);
+    item.again = item.again || again;
+  }
+  if (again) return issue_direct({tier, into, index});
+  Lock lock(mutex_);
   TierState& state = tier_state(tier);
   const bool held = state.residency->holds(item.residence, item.generation);
   if (held) state.residency->unpin(item.residence);
@@ -179,13 +186,7 @@ void StorageManager::finish_direct(const std::shared_ptr<IntoOperation::State>& 
     item.phase = Phase::kDone;
   } else {
     item.phase = Phase::kMissed;
-    item.reason = reason_of(result.error(), held);
-    if (item.reason == MissReason::kDamaged) {
-      ++state.counts.verification_failures;
-      forget_damaged(item.block, tier, item.place);
-    } else if (item.reason != MissReason::kCancelled && item.reason != MissReason::kRemoved) {
-      ++state.counts.load_errors;
-    }
+    item.reason = read_failed(item.block, tier, item.place, result.error(), held);
   }
   item.use.release();
   settle_into(*into);

@@ -80,6 +80,7 @@ Outcome<StorageManager::TierState> StorageManager::make_tier(uint32_t number,
   if (!admission) return std::unexpected(admission.error());
   (*admission)->configure({state.options.write_bytes_per_second, state.options.write_bytes_per_day});
   state.name = number <= options_.tiers.size() ? state.options.name : std::string(tier->name());
+  state.shared = !tier->capabilities().exact_index;
   state.tier = std::move(tier);
   state.residency = std::make_unique<Residency>(number, blocks_, std::move(*eviction));
   state.store_policy = std::move(*store);

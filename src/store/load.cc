@@ -151,9 +151,38 @@ MissReason StorageManager::reason_of(const Error& error, bool held) {
   }
 }
 
+bool StorageManager::worth_another_read(uint32_t tier, const Result<void>& result) const {
+  return !result && result.error().code == Code::kCorrupt && tier_state(tier).shared;
+}
+
+MissReason StorageManager::read_failed(BlockId block, uint32_t tier, uint64_t place, const Error& error,
+                                       bool held) {
+  TierState& state = tier_state(tier);
+  if (state.shared && error.code == Code::kNotFound) {  // another process took it away
+    forget_damaged(block, tier, place);
+    return MissReason::kEvicted;
+  }
+  const MissReason reason = reason_of(error, held);
+  if (reason == MissReason::kDamaged) {
+    ++state.counts.verification_failures;
+    forget_damaged(block, tier, place);
+  } else if (reason != MissReason::kCancelled && reason != MissReason::kRemoved) {
+    ++state.counts.load_errors;
+  }
+  return reason;
+}
+
 void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void> result) {
   std::vector<Load::Waiting> waiters;  // destroyed after the mutex is released
   Start start;
+  {
+    Lock lock(mutex_);
+    if (!load->again && !load->waiters.empty() && worth_another_read(load->tier, result)) {
+      load->again = true;
+      start.loads.push_back(load);
+    }
+  }
+  if (!start.loads.empty()) return issue(start);
   {
     Lock lock(mutex_);
     if (const auto it = loads_.find(load->block); it != loads_.end() && it->second == load) loads_.erase(it);
@@ -169,13 +198,7 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
       state.counts.load_bytes += buffer->meta.payload_bytes;
       buffer->summed = true;
     } else {
-      reason = reason_of(result.error(), held);
-      if (reason == MissReason::kDamaged) {
-        ++state.counts.verification_failures;
-        forget_damaged(load->block, load->tier, load->place);
-      } else if (reason != MissReason::kCancelled && reason != MissReason::kRemoved) {
-        ++state.counts.load_errors;
-      }
+      reason = read_failed(load->block, load->tier, load->place, result.error(), held);
     }
     for (const Load::Waiting& waiting : waiters) {
       if (result) l1_->ref(buffer);
@@ -213,6 +236,12 @@ void StorageManager::forget_damaged(BlockId block, uint32_t tier, uint64_t place
   const ResidenceId id = state.residency->find(block);
   if (id == kNoResidence || (*state.residency)[id].place != place) return;
   const Key key = blocks_[block].key;
+  if (state.shared) {  // it may be right for others: absent here, for a while
+    state.residency->erase(block);
+    state.absence.note(key, base::after(clock_.now(), options_.negative_presence));
+    history_.note(key, MissReason::kDamaged);
+    return;
+  }
   const tier::RemoveOp op{key, place, (*state.residency)[id].payload_bytes};
   state.residency->erase(block);
   history_.note(key, MissReason::kDamaged);

@@ -8,6 +8,7 @@
 #include "io/posix_file_system.h"
 #include "io/scheduler.h"
 #include "tier/disk/disk_tier.h"
+#include "tier/mock/directory_backing.h"
 #include "tier/mock/mock_tier.h"
 
 namespace terrace::store {
@@ -37,6 +38,7 @@ struct Machine {
   base::SteadyClock clock;
   base::ThreadExecutor executor{"terrace-store"};
   base::ThreadExecutor disk_executor{"terrace-disk"};
+  std::vector<std::unique_ptr<base::ThreadExecutor>> mock_executors;
   io::PosixFileSystem files;
   std::vector<std::unique_ptr<Device>> devices;
   std::thread::id executor_thread;
@@ -100,7 +102,7 @@ Outcome<std::unique_ptr<tier::Tier>> open_disk(const DiskOptions& options, Machi
   return std::unique_ptr<tier::Tier>(std::move(*tier));
 }
 
-std::unique_ptr<tier::Tier> open_mock(const TierOptions& options, Machine& machine) {
+Outcome<std::unique_ptr<tier::Tier>> open_mock(const TierOptions& options, Machine& machine) {
   tier::mock::MockOptions mock;
   mock.name = options.name;
   mock.latency = options.mock.latency;
@@ -108,8 +110,19 @@ std::unique_ptr<tier::Tier> open_mock(const TierOptions& options, Machine& machi
   mock.bytes_per_ns = options.mock.bytes_per_second == 0
                           ? kUnlimited
                           : static_cast<double>(options.mock.bytes_per_second) * 1e-9;
-  auto backing = std::make_shared<tier::mock::MockBacking>(options.mock.capacity);
-  return std::make_unique<tier::mock::MockTier>(mock, std::move(backing), machine.clock, machine.executor);
+  std::shared_ptr<tier::mock::MockBacking> backing;
+  if (options.mock.backing.empty()) {
+    backing = std::make_shared<tier::mock::MemoryBacking>(options.mock.capacity);
+  } else {
+    auto shared = tier::mock::DirectoryBacking::open(options.mock.backing, options.mock.capacity);
+    if (!shared) return std::unexpected(shared.error());
+    backing = std::move(*shared);
+    mock.exact_index = false;
+  }
+  // Its copies take time: they have a thread of their own, as a device has.
+  machine.mock_executors.push_back(std::make_unique<base::ThreadExecutor>("terrace-mock"));
+  return std::make_unique<tier::mock::MockTier>(mock, std::move(backing), machine.clock,
+                                                *machine.mock_executors.back());
 }
 
 }  // namespace
@@ -132,7 +145,9 @@ Outcome<StoreParts> open_parts(const StoreOptions& options) {
       if (!opened) return std::unexpected(opened.error());
       parts.tiers.push_back(std::move(*opened));
     } else {
-      parts.tiers.push_back(open_mock(tier, *machine));
+      auto opened = open_mock(tier, *machine);
+      if (!opened) return std::unexpected(opened.error());
+      parts.tiers.push_back(std::move(*opened));
     }
   }
   parts.keep_alive = std::move(machine);

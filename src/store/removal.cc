@@ -123,6 +123,10 @@ Result<uint64_t> StorageManager::remove(std::span<const Key> keys, bool erase) {
     const auto repeated = std::ranges::unique(blocks);
     blocks.erase(repeated.begin(), repeated.end());
     found = remove_blocks(blocks, erase, removal);
+    for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
+      if (!tier_state(tier).shared) continue;  // it may hold what this process never saw
+      for (const Key& key : keys) removal.operations[tier - 1].push_back({key, 0, 0});
+    }
     progress_made();
   }
   if (auto ok = run_removal(std::move(removal), erase, false); !ok) return std::unexpected(ok.error());

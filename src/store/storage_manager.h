@@ -25,6 +25,7 @@
 #include "memory/region.h"
 #include "policy/admission.h"
 #include "policy/store.h"
+#include "store/absence.h"
 #include "store/block_table.h"
 #include "store/event_queue.h"
 #include "store/history.h"
@@ -78,6 +79,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   Result<std::vector<ReserveOutcome>> put(const ReserveRequest& request, std::span<const RegionSlice> from,
                                           const Notify& notify);
   Result<LookupResult> lookup(std::span<const Key> keys, bool pin);
+  Result<LookupOperation> lookup_async(std::span<const Key> keys, Timeout timeout, const Notify& notify);
   Result<Blocks> get(std::span<const Key> keys, const GetOptions& options);
   Result<GetOperation> get_async(std::span<const Key> keys, const GetOptions& options, const Notify& notify);
   Result<IntoOperation> get_into(std::span<const Key> keys, std::span<const RegionSlice> to,
@@ -102,6 +104,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void abort(Buffer* buffer) TERRACE_EXCLUDES(mutex_);
   void release(std::span<Buffer* const> buffers) TERRACE_EXCLUDES(mutex_);
   void unpin(std::span<const Pin::Held> held, std::span<Buffer* const> buffers) TERRACE_EXCLUDES(mutex_);
+  void cancel(const std::shared_ptr<LookupOperation::State>& state) TERRACE_EXCLUDES(mutex_);
   void cancel(const std::shared_ptr<GetOperation::State>& state) TERRACE_EXCLUDES(mutex_);
   void cancel(const std::shared_ptr<IntoOperation::State>& state) TERRACE_EXCLUDES(mutex_);
   void cancel(const std::shared_ptr<PrefetchTicket::State>& state) TERRACE_EXCLUDES(mutex_);
@@ -111,6 +114,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   IntoResult result(const IntoOperation::State& state) const TERRACE_EXCLUDES(mutex_);
 
  private:
+  friend struct terrace::LookupOperation::State;
   friend struct terrace::GetOperation::State;
   friend struct terrace::IntoOperation::State;
   friend struct terrace::PrefetchTicket::State;
@@ -127,6 +131,8 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
     std::unique_ptr<policy::StorePolicy> store_policy;
     std::unique_ptr<policy::AdmissionPolicy> admission;
     TierOptions options;
+    bool shared = false;  // others write there too: `residency` is what this process wrote or saw
+    Absence absence;      // of a shared tier
     std::string name;
     bool recovered = false;
     uint64_t capacity = 0;
@@ -209,6 +215,11 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void finish_load(const std::shared_ptr<Load>& load, Result<void> result) TERRACE_EXCLUDES(mutex_);
   void leave_load(BlockId block, const LoadWaiter* waiter, Start& start) TERRACE_REQUIRES(mutex_);
   void forget_damaged(BlockId block, uint32_t tier, uint64_t place) TERRACE_REQUIRES(mutex_);
+  // Counts a failed read, forgets what it proved wrong, and says why it is a miss.
+  MissReason read_failed(BlockId block, uint32_t tier, uint64_t place, const Error& error, bool held)
+      TERRACE_REQUIRES(mutex_);
+  // R6: a shared tier is asked once more for what failed verification.
+  bool worth_another_read(uint32_t tier, const Result<void>& result) const TERRACE_REQUIRES(mutex_);
   bool keep(uint32_t source, BlockId block, std::optional<WriteBack> wanted) const TERRACE_REQUIRES(mutex_);
   Buffer* adopt(Buffer* buffer) TERRACE_REQUIRES(mutex_);
   void touch_all(BlockId block, uint64_t time) TERRACE_REQUIRES(mutex_);
@@ -245,6 +256,11 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void end_prefetch(PrefetchTicket::State& prefetch) TERRACE_REQUIRES(mutex_);
   void drop_holds(PrefetchTicket::State& prefetch) TERRACE_REQUIRES(mutex_);
   void take_hold(Buffer* buffer) TERRACE_REQUIRES(mutex_);
+
+  void present_elsewhere(uint32_t tier, const std::shared_ptr<LookupOperation::State>& lookup,
+                         std::span<const size_t> asked, const Result<std::vector<uint64_t>>& lengths)
+      TERRACE_EXCLUDES(mutex_);
+  void end_lookup(const std::shared_ptr<LookupOperation::State>& lookup) TERRACE_EXCLUDES(mutex_);
 
   // --- eviction
   void left(BlockId block, MissReason reason) TERRACE_REQUIRES(mutex_);

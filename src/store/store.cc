@@ -49,6 +49,10 @@ Result<LookupResult> Store::lookup(std::span<const Key> keys, bool pin) {
   return manager_->lookup(keys, pin);
 }
 
+Result<LookupOperation> Store::lookup_async(std::span<const Key> keys, Timeout timeout, Notify notify) {
+  return manager_->lookup_async(keys, timeout, notify);
+}
+
 Result<Blocks> Store::get(std::span<const Key> keys, GetOptions options, Fence) {
   return manager_->get(keys, options);
 }

@@ -188,8 +188,7 @@ void MockTier::end_write(WriteOp& op) {
     const auto* first = static_cast<const std::byte*>(piece.data);
     stored.bytes.insert(stored.bytes.end(), first, first + piece.bytes);
   }
-  backing_->put(std::move(stored));
-  op.done({});
+  op.done(backing_->put(std::move(stored)));
 }
 
 ReadTicket MockTier::read(ReadOp op) {
@@ -290,8 +289,7 @@ void MockTier::exists(std::span<const Key> keys, base::TimePoint deadline,
     if (clock_.now() > deadline) return done(fail(Code::kDeadline, "too late"));
     std::vector<uint64_t> lengths;
     for (const Key& key : asked) {
-      const auto stored = backing_->get(key);
-      lengths.push_back(stored == nullptr ? 0 : stored->meta.payload_bytes);
+      lengths.push_back(backing_->payload_bytes(key));
     }
     done(std::move(lengths));
   });

@@ -84,7 +84,7 @@ class MockTierTest : public ::testing::Test {
   }
 
   base::VirtualExecutor executor;
-  std::shared_ptr<MockBacking> backing = std::make_shared<MockBacking>(64 * base::kKiB);
+  std::shared_ptr<MockBacking> backing = std::make_shared<MemoryBacking>(64 * base::kKiB);
   memory::PageBuffer memory = std::move(*memory::PageBuffer::make(base::kMiB));
 };
 
