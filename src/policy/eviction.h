@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -29,13 +30,19 @@ class EvictionPolicy {
   virtual std::string_view name() const = 0;
   // False: nothing is ever evicted, and nothing is tracked (noop).
   virtual bool evicts() const { return true; }
+  // A request begins: the uses that follow, until the next call, are its own. `keys` are its blocks in prompt
+  // order; `parent` precedes the first of them, and is zero when they begin the prompt. One prompt may come
+  // in several calls: whole when it is looked up, then its missing tail, or one chunk of that after the
+  // other. `time` as in Use, of the head. Called under the store's mutex.
+  virtual void request(std::span<const Key>, const Key& parent, uint64_t time) { (void)parent, (void)time; }
   // The block's rank after this use. Called under the store's mutex.
   virtual Rank rank(const Use& use) = 0;
   // The block left this tier. For policies with a history.
   virtual void left(const Key&) {}
 };
 
-// "lru", "noop". Adding a policy is one file and one line of the registry (eviction_registry.cc).
+// "lru", "noop", "two_class". Adding a policy is one file and one line of the registry
+// (eviction_registry.cc).
 Outcome<std::unique_ptr<EvictionPolicy>> make_eviction_policy(std::string_view name);
 std::vector<std::string_view> eviction_policy_names();
 

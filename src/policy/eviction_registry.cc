@@ -4,7 +4,8 @@
 // One line per policy; each is make_eviction_NAME() in eviction/NAME.cc.
 #define TERRACE_EVICTION_POLICIES(POLICY) \
   POLICY(lru)                             \
-  POLICY(noop)
+  POLICY(noop)                            \
+  POLICY(two_class)
 
 namespace terrace::policy {
 

@@ -27,7 +27,7 @@ TEST(EvictionPolicy, E1_noop_never_evicts) {
 }
 
 TEST(EvictionPolicy, every_name_makes_a_policy_of_that_name) {
-  EXPECT_THAT(eviction_policy_names(), ElementsAre("lru", "noop"));
+  EXPECT_THAT(eviction_policy_names(), ElementsAre("lru", "noop", "two_class"));
   for (const auto name : eviction_policy_names()) EXPECT_EQ(make_eviction_policy(name).value()->name(), name);
 }
 
@@ -36,7 +36,68 @@ TEST(EvictionPolicy, an_unknown_name_is_refused_with_the_allowed_ones) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().error.code, Code::kInvalidArgument);
   EXPECT_THAT(refused.error().message, HasSubstr("'fifo'"));
-  EXPECT_THAT(refused.error().message, HasSubstr("lru, noop"));
+  EXPECT_THAT(refused.error().message, HasSubstr("lru, noop, two_class"));
+}
+
+class TwoClass : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kSecond = 1'000'000'000;
+  static constexpr uint64_t kBonus = 300 * kSecond;
+
+  // Key n of a prompt.
+  static Key key(uint8_t prompt, uint8_t n) {
+    Key key;
+    key.bytes[8] = prompt;
+    key.bytes[9] = n;
+    return key;
+  }
+  static std::vector<Key> keys(uint8_t prompt, uint8_t from, uint8_t to) {
+    std::vector<Key> keys;
+    for (uint8_t n = from; n < to; ++n) keys.push_back(key(prompt, n));
+    return keys;
+  }
+  // Announces and uses; the bonus of the ranks.
+  uint64_t use(const std::vector<Key>& keys, const Key& parent = {}) {
+    policy_->request(keys, parent, kSecond);
+    uint64_t bonus = 0;
+    for (const Key& key : keys) bonus = policy_->rank({key, kSecond, true}) - kSecond;
+    return bonus;
+  }
+  std::unique_ptr<EvictionPolicy> policy_ = make_eviction_policy("two_class").value();
+};
+
+TEST_F(TwoClass, E1_a_prompt_known_to_seventy_percent_counts_as_five_minutes_younger) {
+  EXPECT_EQ(use(keys(1, 0, 7)), 0u);
+  EXPECT_EQ(use(keys(1, 0, 10)), kBonus) << "7 of 10 known";
+}
+
+TEST_F(TwoClass, E1_a_prompt_known_to_less_is_new) {
+  EXPECT_EQ(use(keys(1, 0, 6)), 0u);
+  EXPECT_EQ(use(keys(1, 0, 10)), 0u) << "6 of 10 known";
+}
+
+TEST_F(TwoClass, E1_evicted_blocks_are_still_known) {
+  use(keys(1, 0, 4));
+  for (const Key& key : keys(1, 0, 4)) policy_->left(key);
+  EXPECT_EQ(use(keys(1, 0, 5)), kBonus);
+}
+
+TEST_F(TwoClass, E1_a_new_prompt_that_is_looked_up_and_then_stored_stays_new) {
+  policy_->request(keys(1, 0, 5), {}, kSecond);
+  EXPECT_EQ(use(keys(1, 0, 5)), 0u);
+}
+
+TEST_F(TwoClass, E1_a_tail_follows_its_parent) {
+  use(keys(1, 0, 7));
+  policy_->request(keys(1, 0, 10), {}, kSecond);  // looked up: continues
+  for (const Key& key : keys(1, 0, 7)) policy_->rank({key, kSecond, false});
+  EXPECT_EQ(use(keys(1, 7, 10), key(1, 6)), kBonus);
+  EXPECT_EQ(use(keys(2, 0, 7)), 0u);
+  EXPECT_EQ(use(keys(2, 7, 10), key(2, 6)), 0u);
+}
+
+TEST_F(TwoClass, a_request_without_keys_is_new) {
+  EXPECT_EQ(use({}), 0u);
 }
 
 }  // namespace
