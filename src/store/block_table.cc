@@ -45,8 +45,10 @@ void BlockTable::set_parent(BlockId id, const Key& parent) {
   if (held || blocks_[id].parent != kNoBlock || parent.is_zero() || parent == blocks_[id].key) return;
   const BlockId parent_id = acquire(parent);
   // Keys are hash chains, so a cycle means that a caller named parents at will: refuse the link, not the
-  // block.
-  for (BlockId up = parent_id; up != kNoBlock; up = blocks_[up].parent) {
+  // block. A block that only the caller refers to has no child, so it closes none: the common case, and a
+  // walk for each block of a long prompt would be quadratic.
+  const bool may_have_child = blocks_[id].refs > 1;
+  for (BlockId up = parent_id; may_have_child && up != kNoBlock; up = blocks_[up].parent) {
     if (up == id) return release(parent_id);
   }
   blocks_[id].parent = parent_id;

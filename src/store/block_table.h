@@ -33,7 +33,7 @@ class BlockTable {
   // Drops a reference; the last one forgets the block and releases its parent.
   void release(BlockId id);
   // Links the block below its parent (all zero: a head), once, and only while no tier holds the block: the
-  // counts of resident children stand on the link.
+  // counts of resident children stand on the link. The caller holds a reference to the block.
   void set_parent(BlockId id, const Key& parent);
 
   Block& operator[](BlockId id) { return blocks_[id]; }
