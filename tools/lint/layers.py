@@ -22,7 +22,7 @@ RANKS: list[set[str]] = [
     {"record", "wire"},
     {"tier"},
     {"store"},
-    {"server", "client", "capi"},
+    {"server", "client", "capi", "simulate"},
     {"cli"},
 ]
 RANK = {layer: rank for rank, layers in enumerate(RANKS) for layer in layers}
