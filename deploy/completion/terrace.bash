@@ -6,12 +6,12 @@ _terrace() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=
   COMPREPLY=()
   if [[ $COMP_CWORD -eq 1 ]]; then
-    words='put get ls lookup scrub stats completion --help --version'
+    words='put get ls lookup scrub stats simulate completion --help --version'
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
     return
   fi
   case $previous in
-    --manifest | -o | --output)
+    --manifest | -o | --output | --trace | --plot)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
@@ -19,7 +19,15 @@ _terrace() {
       mapfile -t COMPREPLY < <(compgen -W 'auto uring psync' -- "$current")
       return
       ;;
-    --namespace | --key | --capacity | --l1) return ;;
+    --format)
+      mapfile -t COMPREPLY < <(compgen -W 'mooncake coding-agent terrace' -- "$current")
+      return
+      ;;
+    --policy)
+      mapfile -t COMPREPLY < <(compgen -W 'lru noop two_class optimum unbounded' -- "$current")
+      return
+      ;;
+    --namespace | --key | --capacity | --l1 | --*-blocks | --block-* | --session-interval) return ;;
   esac
   if [[ $current != -* ]]; then
     case ${COMP_WORDS[1]},$COMP_CWORD in
@@ -36,6 +44,10 @@ _terrace() {
     ls) words='--namespace --blocks --json --help' ;;
     lookup) words='--namespace --key --l1 --io --json --help' ;;
     stats) words='--l1 --io --json --help' ;;
+    simulate)
+      words='--trace --format --policy --capacity-blocks --disk-blocks --block-bytes --block-tokens
+        --chunk-blocks --session-interval --plot --json --help'
+      ;;
     scrub | completion) words='--json --help' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -77,29 +77,29 @@ std::string Table::text() const {
   return text;
 }
 
-Progress::Progress(std::string label, uint64_t total_bytes, const base::Clock& clock)
+Progress::Progress(std::string label, uint64_t total, const base::Clock& clock, TextOf text_of)
     : label_(std::move(label)),
-      total_bytes_(total_bytes),
+      total_(total),
       clock_(clock),
+      text_of_(text_of),
       visible_(isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
   if (visible_) fmt::print(stderr, "\r\033[K");
 }
 
-void Progress::advance_to(uint64_t bytes) {
-  done_bytes_ = std::min(bytes, total_bytes_);
+void Progress::advance_to(uint64_t done) {
+  done_ = std::min(done, total_);
   if (!visible_ || clock_.now() < next_draw_) return;
   next_draw_ = clock_.now() + kDrawInterval;
   draw();
 }
 
 void Progress::draw() const {
-  const double share =
-      total_bytes_ == 0 ? 1.0 : static_cast<double>(done_bytes_) / static_cast<double>(total_bytes_);
+  const double share = total_ == 0 ? 1.0 : static_cast<double>(done_) / static_cast<double>(total_);
   const int full = static_cast<int>(share * kBarCells);
   fmt::print(stderr, "\r{} [{:#<{}}{:.<{}}] {:3.0f} % {} of {}\033[K", label_, "", full, "", kBarCells - full,
-             share * 100, base::format_size(done_bytes_), base::format_size(total_bytes_));
+             share * 100, text_of_(done_), text_of_(total_));
   std::fflush(stderr);
 }
 

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 
 namespace terrace::cli {
@@ -39,24 +40,26 @@ class Table {
 };
 
 // A bar on standard error, when that is a terminal: "put [#####.....]  52 % 1.2 GiB of 2.3 GiB". At most ten
-// times a second. Gone when destroyed.
+// times a second. Gone when destroyed. What is counted is bytes, unless `text_of` says how else to write it.
 class Progress {
  public:
-  Progress(std::string label, uint64_t total_bytes, const base::Clock& clock);
+  using TextOf = std::string (*)(uint64_t amount);
+  Progress(std::string label, uint64_t total, const base::Clock& clock, TextOf text_of = base::format_size);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  void advance(uint64_t bytes) { advance_to(done_bytes_ + bytes); }
-  void advance_to(uint64_t bytes);
+  void advance(uint64_t amount) { advance_to(done_ + amount); }
+  void advance_to(uint64_t done);
 
  private:
   void draw() const;
 
   const std::string label_;
-  const uint64_t total_bytes_;
+  const uint64_t total_;
   const base::Clock& clock_;
+  const TextOf text_of_;
   const bool visible_;
-  uint64_t done_bytes_ = 0;
+  uint64_t done_ = 0;
   base::TimePoint next_draw_{};
 };
 

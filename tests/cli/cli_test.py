@@ -424,7 +424,7 @@ class Crash(Case):
 
 
 class Surface(Case):
-    COMMANDS = ("put", "get", "ls", "lookup", "scrub", "stats", "completion")
+    COMMANDS = ("put", "get", "ls", "lookup", "scrub", "stats", "simulate", "completion")
 
     def test_version(self) -> None:
         self.assertRegex(self.run_cli("--version").stdout, rb"^terrace \d+\.\d+\.\d+\n$")
@@ -456,7 +456,7 @@ class Surface(Case):
         for command in self.COMMANDS:
             offered = self.completed(script, "terrace", command, "--")
             help_text = self.run_cli(command, "--help").stdout.decode()
-            flags = re.findall(r"(?<![\w-])--[a-z0-9]+", help_text.split("Examples:")[0])
+            flags = re.findall(r"(?<![\w-])--[a-z0-9-]+", help_text.split("Examples:")[0])
             self.assertLessEqual(set(flags), offered, command)
         self.assertLessEqual(set(self.COMMANDS), self.completed(script, "terrace", ""))
 
