@@ -149,6 +149,7 @@ struct IntoOperation::State final : store::LoadWaiter, std::enable_shared_from_t
     bool missed = false;  // answered as a miss while IO still runs
   };
   void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;
+  std::vector<Key> keys;
   bool touching(const Item& item) const {
     return item.phase == Phase::kDirect || item.phase == Phase::kCopying;
   }

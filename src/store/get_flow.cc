@@ -13,6 +13,11 @@ uint64_t StorageManager::use_times(size_t count) {
   return last_use_time_;
 }
 
+void StorageManager::begin_uses(std::span<const Key> keys, const Key& parent, uint64_t time) {
+  l1_->residency().policy().request(keys, parent, time);
+  for (TierState& state : tiers_) state.residency->policy().request(keys, parent, time);
+}
+
 void StorageManager::touch_all(BlockId block, uint64_t time) {
   blocks_[block].asked = true;
   if (const ResidenceId id = l1_->residency().find(block); id != kNoResidence) {
@@ -191,6 +196,10 @@ void StorageManager::finish_get(GetOperation::State& get) {
   blocks.buffers_.reserve(prefix);
   std::vector<uint16_t> sources(prefix);
   const uint64_t time = use_times(prefix + 1);
+  std::vector<Key> asked;
+  asked.reserve(get.items.size());
+  for (const auto& item : get.items) asked.push_back(item.key);
+  begin_uses(asked, {}, time);
   for (size_t i = 0; i < get.items.size(); ++i) {
     auto& item = get.items[i];
     Buffer* buffer = std::exchange(item.buffer, nullptr);

@@ -40,6 +40,7 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
   auto into = std::make_shared<IntoOperation::State>();
   into->manager = shared_from_this();
   into->items.resize(keys.size());
+  into->keys.assign(keys.begin(), keys.end());
   into->write_back = options.write_back;
   into->notify = notify;
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -224,6 +225,7 @@ void StorageManager::settle_into(IntoOperation::State& into) {
     while (result.delivered < items.size() && items[result.delivered].phase == Phase::kDone)
       ++result.delivered;
     const uint64_t time = use_times(result.delivered + 1);
+    begin_uses(into.keys, {}, time);
     for (size_t i = 0; i < items.size(); ++i) {
       auto& item = items[i];
       const bool copying = item.phase == Phase::kCopying;  // it gives its buffer back itself

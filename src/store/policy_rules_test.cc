@@ -148,6 +148,23 @@ TEST_F(PolicyRules, P15_write_budget_admits_whole_tails_only) {
   EXPECT_EQ(tiers_[0]->records(), 5u);
 }
 
+TEST_F(PolicyRules, E1_two_class_learns_of_the_stores_requests) {
+  options_.l1.eviction = "two_class";
+  open_with({"none"});
+  // A conversation that was stored, found and went on; then as many new prompts as fill L1.
+  store_chain(1, 8);
+  settle();
+  EXPECT_EQ(store_->get(keys(1, 8))->size(), 8u);
+  store_chain(9, 2, key(8));
+  settle();
+  for (int prompt = 0; prompt < 30; ++prompt) {
+    store_chain(1000 + prompt * 10, 8);
+    settle();
+  }
+  EXPECT_EQ(found(1, 10), 10u);  // with lru it would be the first to go
+  EXPECT_EQ(found(1000, 8), 0u);
+}
+
 TEST_F(PolicyRules, R4_second_touch_keeps_what_was_asked_for_before) {
   options_.write_back = WriteBack::kSecondTouch;
   open_with({"skip_l1"});

@@ -96,6 +96,8 @@ void StorageManager::arrived(PrefetchTicket::State& prefetch) {
   for (; prefetch.validated < items.size() && items[prefetch.validated].phase == Phase::kReady;
        ++prefetch.validated) {
     auto& item = items[prefetch.validated];
+    const Key parent = prefetch.validated == 0 ? Key{} : items[prefetch.validated - 1].key;
+    begin_uses(std::span(&item.key, 1), parent, use_times(1));
     ++prefetch.arrived;
     const bool retained = prefetch.policy == PrefetchPolicy::kRetain &&
                           keep(item.source, item.buffer->block, prefetch.write_back);

@@ -1,4 +1,6 @@
 // Reserve, fill, commit (S1, S2), and put from caller memory (S7).
+#include <algorithm>
+
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/assert.h"
@@ -156,6 +158,11 @@ Result<void> StorageManager::commit(std::span<Reservation> reservations, const N
   auto batch = std::make_shared<Batch>(notify);
   Lock lock(mutex_);
   uint64_t time = use_times(reservations.size() + 1) - reservations.size();
+  std::vector<Key> keys;
+  keys.reserve(reservations.size());
+  for (const Reservation& reservation : reservations) keys.push_back(reservation.key());
+  const auto first = std::ranges::find_if(reservations, &Reservation::operator bool);
+  if (first != reservations.end()) begin_uses(keys, first->buffer_->meta.parent, time);
   for (Reservation& reservation : reservations) {
     if (!reservation) continue;
     Buffer* buffer = reservation.buffer_;

@@ -222,6 +222,8 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   bool worth_another_read(uint32_t tier, const Result<void>& result) const TERRACE_REQUIRES(mutex_);
   bool keep(uint32_t source, BlockId block, std::optional<WriteBack> wanted) const TERRACE_REQUIRES(mutex_);
   Buffer* adopt(Buffer* buffer) TERRACE_REQUIRES(mutex_);
+  // Tells every tier's eviction policy whose uses come next.
+  void begin_uses(std::span<const Key> keys, const Key& parent, uint64_t time) TERRACE_REQUIRES(mutex_);
   void touch_all(BlockId block, uint64_t time) TERRACE_REQUIRES(mutex_);
   uint64_t use_times(size_t count) TERRACE_REQUIRES(mutex_);
   void count_result(size_t asked, std::span<const uint16_t> sources, std::span<const MissReason> reasons)

@@ -108,6 +108,7 @@ DropCause StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::
   flow->tier = tier;
   flow->buffer = buffer;
   flow->where = where;
+  state.residency->policy().request(std::span(&buffer->meta.key, 1), buffer->meta.parent, last_use_time_);
   flow->rank = state.residency->policy().rank({buffer->meta.key, use_times(1), true});
   flow->credit = record::record_bytes(buffer->meta.payload_bytes);
   if (buffer->write_credit >= flow->credit) {
