@@ -22,6 +22,7 @@ RANKS: list[set[str]] = [
     {"record", "wire"},
     {"tier"},
     {"store"},
+    {"config"},
     {"server", "client", "capi", "simulate"},
     {"cli"},
 ]

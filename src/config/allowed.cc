@@ -1,0 +1,49 @@
+// What an entry allows, and whether it allows a value.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "config/schema.h"
+
+namespace terrace::config {
+namespace {
+
+// A limit of the table in the text its kind has.
+std::string limit_text(Kind kind, double limit) {
+  if (kind == Kind::kDuration) return text_of(kind, Timeout(static_cast<int64_t>(limit)));
+  if (kind == Kind::kRatio) return text_of(kind, limit);
+  return text_of(kind, static_cast<uint64_t>(limit));
+}
+
+std::optional<double> number_of(const Value& value) {
+  if (const auto* whole = std::get_if<uint64_t>(&value)) return static_cast<double>(*whole);
+  if (const auto* ratio = std::get_if<double>(&value)) return *ratio;
+  if (const auto* time = std::get_if<Timeout>(&value)) return static_cast<double>(time->count());
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string allowed(const Entry& entry) {
+  if (!entry.choices.empty()) return fmt::format("{}", fmt::join(entry.choices, ", "));
+  if (entry.kind == Kind::kBool) return "true, false";
+  if (entry.most > 0) {
+    return fmt::format("{} to {}", limit_text(entry.kind, entry.least), limit_text(entry.kind, entry.most));
+  }
+  return entry.least > 0 ? fmt::format("{} or more", limit_text(entry.kind, entry.least)) : "";
+}
+
+std::optional<std::string> refusal(const Entry& entry, const Value& value) {
+  bool good = true;
+  if (!entry.choices.empty()) {
+    good = std::find(entry.choices.begin(), entry.choices.end(), std::get<std::string>(value)) !=
+           entry.choices.end();
+  } else if (const auto number = number_of(value)) {
+    good = *number >= entry.least && (entry.most == 0 || *number <= entry.most);
+  }
+  if (good) return std::nullopt;
+  return fmt::format("'{}' is not allowed: {}", text_of(entry.kind, value), allowed(entry));
+}
+
+}  // namespace terrace::config

@@ -1,0 +1,28 @@
+// The values of configuration keys: what kinds there are, and their text, which reads back as the same value.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <terrace/error.h>
+#include <terrace/options.h>
+
+namespace terrace::config {
+
+enum class Kind : uint8_t { kSize, kDuration, kRatio, kCount, kBool, kChoice, kText, kTexts };
+// "size", "duration", "ratio", "count", "bool", "choice", "text", "list of text".
+std::string_view to_string(Kind kind);
+
+// kSize and kCount: uint64_t; kRatio: double; kChoice and kText: the text.
+using Value = std::variant<uint64_t, double, bool, Timeout, std::string, std::vector<std::string>>;
+
+// A value of a kind that takes one text. The error says what the kind's texts look like, without the key.
+Outcome<Value> parse_value(Kind kind, std::string_view text);
+
+// "8GiB", "1536MiB", "250ms", "0.95", "true", "lru", "/a,/b".
+std::string text_of(Kind kind, const Value& value);
+
+}  // namespace terrace::config
