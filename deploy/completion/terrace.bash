@@ -2,16 +2,32 @@
 # Bash completion of terrace: source <(terrace completion bash), or install this file as
 # /usr/share/bash-completion/completions/terrace.
 
+# The keys of the configuration, as the program itself lists them; tiers by number.
+_terrace_keys() {
+  local keys
+  keys=$("${COMP_WORDS[0]}" config schema 2>/dev/null | sed -n '2,$ { s/ .*//; s/\[\]/[0]/; s/$/=/; p }')
+  mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$1")
+  compopt -o nospace 2>/dev/null
+}
+
 _terrace() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=
   COMPREPLY=()
   if [[ $COMP_CWORD -eq 1 ]]; then
-    words='put get ls lookup scrub stats simulate completion --help --version'
+    words='put get ls lookup scrub stats simulate config completion --help --version'
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
     return
   fi
+  local command=${COMP_WORDS[1]}
+  if [[ $command == config ]]; then
+    if [[ $COMP_CWORD -eq 2 ]]; then
+      mapfile -t COMPREPLY < <(compgen -W 'show check schema import --help' -- "$current")
+      return
+    fi
+    command="config ${COMP_WORDS[2]}"
+  fi
   case $previous in
-    --manifest | -o | --output | --trace | --plot)
+    --manifest | -o | --output | --trace | --plot | --file)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
@@ -20,17 +36,24 @@ _terrace() {
       return
       ;;
     --format)
-      mapfile -t COMPREPLY < <(compgen -W 'mooncake coding-agent terrace' -- "$current")
+      words='mooncake coding-agent terrace'
+      [[ $command == 'config import' ]] && words='auto yaml env flags'
+      mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
       return
       ;;
     --policy)
       mapfile -t COMPREPLY < <(compgen -W 'lru noop two_class optimum unbounded' -- "$current")
       return
       ;;
-    --namespace | --key | --capacity | --l1 | --*-blocks | --block-* | --session-interval) return ;;
+    --set)
+      _terrace_keys "$current"
+      return
+      ;;
+    --namespace | --key | --capacity | --l1 | --*-blocks | --block-* | --session-interval | --disk-capacity) return ;;
   esac
   if [[ $current != -* ]]; then
-    case ${COMP_WORDS[1]},$COMP_CWORD in
+    case $command,$COMP_CWORD in
+      config\ *) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
       completion,*) mapfile -t COMPREPLY < <(compgen -W bash -- "$current") ;;
       put,2) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
       put,*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
@@ -38,7 +61,7 @@ _terrace() {
     esac
     return
   fi
-  case ${COMP_WORDS[1]} in
+  case $command in
     put) words='--namespace --key --manifest --chain --capacity --l1 --io --verbose --json --help' ;;
     get) words='--namespace --key -o --output --l1 --io --json --help' ;;
     ls) words='--namespace --blocks --json --help' ;;
@@ -48,6 +71,10 @@ _terrace() {
       words='--trace --format --policy --capacity-blocks --disk-blocks --block-bytes --block-tokens
         --chunk-blocks --session-interval --plot --json --help'
       ;;
+    config\ show) words='--file --set --json --help' ;;
+    config\ check) words='--open --set --json --help' ;;
+    config\ schema) words='--markdown --json --help' ;;
+    config\ import) words='--format -o --output --disk-capacity --open --json --help' ;;
     scrub | completion) words='--json --help' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -25,6 +25,7 @@ void build(CLI::App& program, Invocation& invocation) {
   add_scrub(program, invocation);
   add_stats(program, invocation);
   add_simulate(program, invocation);
+  add_config(program, invocation);
   add_completion(program, invocation);
   program.footer(
       "terrace COMMAND --help has each command's flags and examples.\n"
@@ -45,22 +46,47 @@ std::string flag_names(const CLI::App& command) {
   return fmt::format("{}", fmt::join(names, " "));
 }
 
-// The subcommand the first argument names; null when it names none.
-CLI::App* command_of(CLI::App& program, int argc, const char* const* argv) {
-  for (CLI::App* command : program.get_subcommands({})) {
-    if (argc > 1 && command->get_name() == argv[1]) return command;
+CLI::App* subcommand_of(CLI::App& command, std::string_view name) {
+  for (CLI::App* known : command.get_subcommands([](CLI::App*) { return true; })) {
+    if (known->get_name() == name) return known;
   }
   return nullptr;
 }
 
-int usage_error(CLI::App& program, const CLI::App* command, const CLI::ParseError& error) {
+// The subcommand that the first arguments name, as far as they do; null when the first names none.
+CLI::App* command_of(CLI::App& program, int argc, const char* const* argv) {
+  CLI::App* command = argc > 1 ? subcommand_of(program, argv[1]) : nullptr;
+  CLI::App* of_group = command != nullptr && argc > 2 ? subcommand_of(*command, argv[2]) : nullptr;
+  return of_group == nullptr ? command : of_group;
+}
+
+// "put", "config show".
+std::string full_name(const CLI::App& command) {
+  const CLI::App* group = command.get_parent();
+  const bool in_group = group != nullptr && group->get_parent() != nullptr;
+  return in_group ? group->get_name() + " " + command.get_name() : command.get_name();
+}
+
+bool is_group(CLI::App& command) {
+  return !command.get_subcommands([](CLI::App*) { return true; }).empty();
+}
+
+int unknown_command(std::string_view name, const CLI::App& parent) {
+  complain(fmt::format("unknown command '{}'; commands: {}", name, command_names(parent)));
+  return static_cast<int>(ExitCode::kUsage);
+}
+
+int usage_error(CLI::App& program, CLI::App* command, const CLI::ParseError& error) {
   std::string text = error.what();
   for (char& c : text) c = c == '\n' ? ' ' : c;
   if (command == nullptr) {
     complain(fmt::format("{}; commands: {} (see terrace --help)", text, command_names(program)));
+  } else if (is_group(*command)) {
+    complain(fmt::format("{}: {}; commands: {} (see terrace {} --help)", command->get_name(), text,
+                         command_names(*command), command->get_name()));
   } else {
-    complain(fmt::format("{}: {}; flags: {} (see terrace {} --help)", command->get_name(), text,
-                         flag_names(*command), command->get_name()));
+    complain(fmt::format("{}: {}; flags: {} (see terrace {} --help)", full_name(*command), text,
+                         flag_names(*command), full_name(*command)));
   }
   return static_cast<int>(ExitCode::kUsage);
 }
@@ -101,8 +127,10 @@ int run_program(int argc, const char* const* argv) {
   build(program, invocation);
   CLI::App* command = command_of(program, argc, argv);
   if (argc > 1 && command == nullptr && argv[1][0] != '-') {
-    complain(fmt::format("unknown command '{}'; commands: {}", argv[1], command_names(program)));
-    return static_cast<int>(ExitCode::kUsage);
+    return unknown_command(argv[1], program);
+  }
+  if (argc > 2 && command != nullptr && is_group(*command) && argv[2][0] != '-') {
+    return unknown_command(fmt::format("{} {}", argv[1], argv[2]), *command);
   }
   try {
     program.parse(argc, argv);

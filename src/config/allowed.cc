@@ -34,16 +34,13 @@ std::string allowed(const Entry& entry) {
   return entry.least > 0 ? fmt::format("{} or more", limit_text(entry.kind, entry.least)) : "";
 }
 
-std::optional<std::string> refusal(const Entry& entry, const Value& value) {
-  bool good = true;
+bool allows(const Entry& entry, const Value& value) {
   if (!entry.choices.empty()) {
-    good = std::find(entry.choices.begin(), entry.choices.end(), std::get<std::string>(value)) !=
+    return std::find(entry.choices.begin(), entry.choices.end(), std::get<std::string>(value)) !=
            entry.choices.end();
-  } else if (const auto number = number_of(value)) {
-    good = *number >= entry.least && (entry.most == 0 || *number <= entry.most);
   }
-  if (good) return std::nullopt;
-  return fmt::format("'{}' is not allowed: {}", text_of(entry.kind, value), allowed(entry));
+  const auto number = number_of(value);
+  return !number || (*number >= entry.least && (entry.most == 0 || *number <= entry.most));
 }
 
 }  // namespace terrace::config

@@ -69,7 +69,10 @@ class Merge {
       const std::string range = allowed(entry);
       return refuse(setting, parsed.error().message + (range.empty() ? "" : "; allowed: " + range), range);
     }
-    if (auto why = refusal(entry, value)) return refuse(setting, std::move(*why), allowed(entry));
+    if (!allows(entry, value)) {
+      const std::string range = allowed(entry);
+      return refuse(setting, fmt::format("'{}' is not allowed: {}", setting.texts.front(), range), range);
+    }
     entry.set(merged_.options, key.tier, value);
     merged_.origins[name_of(key)] = setting.origin;
   }

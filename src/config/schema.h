@@ -36,8 +36,7 @@ bool is_of_tier(const Entry& entry);
 Value default_of(const Entry& entry);
 // "4MiB or more", "0 to 1", "lru, noop"; empty when any value of the kind will do.
 std::string allowed(const Entry& entry);
-// Nothing, or why the entry does not take the value: "'l' is not allowed: lru, noop".
-std::optional<std::string> refusal(const Entry& entry, const Value& value);
+bool allows(const Entry& entry, const Value& value);
 
 // A key as sources name it: an entry and, for those of tiers, which tier.
 struct KeyRef {

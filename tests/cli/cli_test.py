@@ -424,7 +424,8 @@ class Crash(Case):
 
 
 class Surface(Case):
-    COMMANDS = ("put", "get", "ls", "lookup", "scrub", "stats", "simulate", "completion")
+    COMMANDS = ("put", "get", "ls", "lookup", "scrub", "stats", "simulate", "completion", "config show",
+                "config check", "config schema", "config import")
 
     def test_version(self) -> None:
         self.assertRegex(self.run_cli("--version").stdout, rb"^terrace \d+\.\d+\.\d+\n$")
@@ -444,8 +445,8 @@ class Surface(Case):
     def test_every_command_has_help_with_examples(self) -> None:
         text = self.run_cli("--help").stdout.decode()
         for command in self.COMMANDS:
-            self.assertIn(command, text)
-            help_text = self.run_cli(command, "--help").stdout.decode()
+            self.assertIn(command.split()[0], text)
+            help_text = self.run_cli(*command.split(), "--help").stdout.decode()
             self.assertIn("Examples:\n  ", help_text)
             self.assertIn("--json", help_text)
             self.assertIn("Exit codes", help_text)
@@ -454,11 +455,16 @@ class Surface(Case):
         script = self.run_cli("completion", "bash").stdout.decode()
         subprocess.run(["bash", "-n"], input=script.encode(), check=True, timeout=60)
         for command in self.COMMANDS:
-            offered = self.completed(script, "terrace", command, "--")
-            help_text = self.run_cli(command, "--help").stdout.decode()
-            flags = re.findall(r"(?<![\w-])--[a-z0-9-]+", help_text.split("Examples:")[0])
+            offered = self.completed(script, "terrace", *command.split(), "--")
+            help_text = self.run_cli(*command.split(), "--help").stdout.decode()
+            flags = re.findall(r"(?<![\w-])--[a-z0-9][a-z0-9-]*", help_text.split("Examples:")[0])
             self.assertLessEqual(set(flags), offered, command)
-        self.assertLessEqual(set(self.COMMANDS), self.completed(script, "terrace", ""))
+        words = {command.split()[0] for command in self.COMMANDS}
+        self.assertLessEqual(words, self.completed(script, "terrace", ""))
+        of_config = self.completed(script, "terrace", "config", "")
+        self.assertLessEqual({"show", "check", "schema", "import"}, of_config)
+        keys = self.completed(script, str(BIN), "config", "show", "--set", "l1.b")
+        self.assertEqual({"l1.budget="}, keys)
 
     def completed(self, script: str, *words: str) -> set[str]:
         listed = " ".join(f"'{word}'" for word in words)
