@@ -55,7 +55,9 @@ _terrace() {
     case $command,$COMP_CWORD in
       config\ *) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
       completion,*) mapfile -t COMPREPLY < <(compgen -W bash -- "$current") ;;
-      put,2) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+      put,2 | get,2 | lookup,2 | stats,2)
+        mapfile -t COMPREPLY < <(compgen -d -- "$current"; compgen -f -X '!*.y*ml' -- "$current")
+        ;;
       put,*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
       *) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
     esac

@@ -20,18 +20,27 @@ bool is_utf8(std::string_view text) {
   }
 }
 
-}  // namespace
-
-void add_directory(CLI::App& command, std::string& directory) {
+void add_place(CLI::App& command, std::string& place, const char* help) {
   command
       .add_option_function<std::string>(
           "DIR",
-          [&directory](const std::string& text) {
-            directory = text.starts_with("file://") ? text.substr(std::string_view("file://").size()) : text;
+          [&place](const std::string& text) {
+            place = text.starts_with("file://") ? text.substr(std::string_view("file://").size()) : text;
           },
-          "directory of the store")
+          help)
       ->required()
       ->type_name("");
+}
+
+}  // namespace
+
+void add_directory(CLI::App& command, std::string& directory) {
+  add_place(command, directory, "directory of the store");
+}
+
+void add_store(CLI::App& command, StoreArguments& arguments) {
+  add_place(command, arguments.directory,
+            "directory of the store, or a configuration file (.yaml) that names its tiers");
 }
 
 void add_json(CLI::App& command, Invocation& invocation) {

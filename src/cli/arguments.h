@@ -16,14 +16,17 @@ namespace terrace::cli {
 
 // The store a subcommand works on.
 struct StoreArguments {
-  std::string directory;
-  std::string l1;  // empty: what the subcommand needs
+  std::string directory;  // or a configuration file
+  std::string l1;         // empty: what the subcommand needs
   std::string io = "auto";
   std::string capacity;  // of put; empty: as recorded, 10 GiB when the directory is new
 };
 
-// DIR and --json, which every subcommand has. `examples` closes the help, one command a line.
+// DIR of the subcommands that read a directory offline. Of those that open a store: DIR, or the configuration
+// file (docs/guide/configuration.md) that names its tiers.
 void add_directory(CLI::App& command, std::string& directory);
+void add_store(CLI::App& command, StoreArguments& arguments);
+// --json, which every subcommand has. `examples` closes the help, one command a line.
 void add_json(CLI::App& command, Invocation& invocation);
 void add_examples(CLI::App& command, std::string_view examples);
 // --l1 and --io, of the subcommands that open the store. `l1_help` says what goes without --l1.

@@ -117,23 +117,33 @@ size_t BlockWriter::take_events(Timeout timeout) {
   return count;
 }
 
+// A block is written to every tier that wants it; it is stored when one of them has it.
 void BlockWriter::take(const Completion& event) {
   const auto index = static_cast<size_t>(event.tag);
-  PutItem& item = items_[index];
   if (event.kind == EventKind::kWriteBatch) {
     --running_;
-    if (item.state == PutState::kWriting) present_.push_back(index);  // no tier was written
+    settle(index);
+  } else if (event.kind == EventKind::kWrite && event.status == WriteStatus::kOk) {
+    items_[index].state = PutState::kStored;
   } else if (event.kind == EventKind::kWrite) {
-    if (event.status == WriteStatus::kOk) {
-      end_item(index, PutState::kStored);
-    } else if (may_pass(event) && !last_try_) {
-      item.state = PutState::kWaiting;
-      item.failure = not_written(item, event);
-      dropped_.push_back(index);
-    } else {
-      // The first reason says more than that of the second try.
-      fail_item(index, item.failure.message.empty() ? not_written(item, event) : item.failure);
-    }
+    refused_.try_emplace(index, event);
+  }
+}
+
+void BlockWriter::settle(size_t index) {
+  PutItem& item = items_[index];
+  const auto refused = refused_.extract(index);
+  if (item.state == PutState::kStored) {
+    end_item(index, PutState::kStored);
+  } else if (refused.empty()) {
+    present_.push_back(index);  // no tier was written
+  } else if (may_pass(refused.mapped()) && !last_try_) {
+    item.state = PutState::kWaiting;
+    item.failure = not_written(item, refused.mapped());
+    dropped_.push_back(index);
+  } else {
+    // The first reason says more than that of the second try.
+    fail_item(index, item.failure.message.empty() ? not_written(item, refused.mapped()) : item.failure);
   }
 }
 
@@ -185,14 +195,16 @@ Outcome<void> BlockWriter::sync() {
 
 bool BlockWriter::on_disk(const Key& key) const {
   const auto answer = store_.lookup(std::span(&key, 1));
-  return answer && answer->found == 1 && (answer->where.front() & kOnDisk) != 0;
+  return answer && answer->found == 1 && (answer->where.front() & kBehindL1) != 0;
 }
 
 void BlockWriter::check_present(size_t index) {
   const PutItem& item = items_[index];
   if (on_disk(item.name.key)) return end_item(index, PutState::kPresent);
   fail_item(index, {{Code::kUnavailable, 0, ""},
-                    fmt::format("{}: its key came twice, and the first one is not on disk", item.path)});
+                    fmt::format("{}: not written: its key came twice and the first one is not on disk, or no "
+                                "tier's store policy wanted it",
+                                item.path)});
 }
 
 void BlockWriter::fail_item(size_t index, Failure failure) {

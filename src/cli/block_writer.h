@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -57,6 +58,7 @@ class BlockWriter {
   Outcome<void> sync();
   size_t take_events(Timeout timeout);
   void take(const Completion& event);
+  void settle(size_t index);
   bool on_disk(const Key& key) const;
   void check_present(size_t index);
 
@@ -65,9 +67,10 @@ class BlockWriter {
   const std::span<PutItem> items_;
   const Ended ended_;
   const std::shared_ptr<CompletionQueue> queue_;
-  size_t running_ = 0;           // commits whose kWriteBatch has not come
-  std::vector<size_t> present_;  // in memory already: to look up on disk at the end
-  std::vector<size_t> dropped_;  // to put again
+  size_t running_ = 0;                    // commits whose kWriteBatch has not come
+  std::vector<size_t> present_;           // in memory already: to look up on disk at the end
+  std::vector<size_t> dropped_;           // to put again
+  std::map<size_t, Completion> refused_;  // the first refusal of a block being written
   bool last_try_ = false;
 };
 

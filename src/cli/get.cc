@@ -22,6 +22,7 @@ struct GetArguments {
 // What became of the key: its bytes, or why not.
 struct Got {
   MissReason reason = MissReason::kUnknown;
+  std::string source = {};        // the tier that had them
   std::vector<std::byte> memory;  // page-aligned bytes somewhere inside
   std::span<std::byte> bytes;
 };
@@ -61,6 +62,7 @@ Result<Got> load(Store& store, const Key& key, uint64_t bytes) {
   }
   const IntoResult result = operation->result();
   got.reason = result.delivered == 1 ? MissReason::kNone : result.reasons.front();
+  if (result.delivered == 1) got.source = store.stats().tiers.at(result.source.front()).name;
   if (auto ended = store.unregister_region(*region); !ended) return std::unexpected(ended.error());
   return got;
 }
@@ -69,7 +71,7 @@ Result<Got> find(Store& store, const Key& root, const Key& key) {
   if (const auto bytes = stored_bytes(store, root, key)) return load(store, key, *bytes);
   const auto reason = why_not(store, key);
   if (!reason) return std::unexpected(reason.error());
-  return Got{.reason = *reason, .memory = {}, .bytes = {}};
+  return Got{.reason = *reason, .source = {}, .memory = {}, .bytes = {}};
 }
 
 void report(const GetArguments& arguments, const BlockName& name, const Got& got, bool json) {
@@ -78,7 +80,7 @@ void report(const GetArguments& arguments, const BlockName& name, const Got& got
     Json document{{"digest", to_hex(name.digest)}, {"key", to_hex(name.key)}, {"found", found}};
     if (found) {
       document["bytes"] = got.bytes.size();
-      document["source"] = "disk";
+      document["source"] = got.source;
       document["output"] = arguments.output;
     } else {
       document["reason"] = to_string(got.reason);
@@ -120,7 +122,7 @@ Outcome<ExitCode> get(const GetArguments& arguments, bool json) {
 void add_get(CLI::App& program, Invocation& invocation) {
   CLI::App* command = program.add_subcommand("get", "get a block back into a file");
   auto arguments = std::make_shared<GetArguments>();
-  add_directory(*command, arguments->store.directory);
+  add_store(*command, arguments->store);
   add_namespace(*command, arguments->name);
   command->add_option("--key", arguments->hex, "the engine's digest of the block, 64 hexadecimal digits")
       ->required()

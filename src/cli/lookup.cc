@@ -32,12 +32,13 @@ Outcome<std::vector<BlockName>> parse_names(const LookupArguments& arguments) {
   return names;
 }
 
-void report_json(std::span<const BlockName> names, const LookupResult& answer) {
+void report_json(std::span<const BlockName> names, const LookupResult& answer,
+                 std::span<const TierStats> tiers) {
   Json keys = Json::array();
   for (size_t i = 0; i < names.size(); ++i) {
     Json key{{"digest", to_hex(names[i].digest)}, {"key", to_hex(names[i].key)}};
     if (i < answer.found) {
-      key["where"] = tiers_of(answer.where[i]);
+      key["where"] = tiers_of(answer.where[i], tiers);
     } else {
       key["reason"] = to_string(answer.reasons[i - answer.found]);
     }
@@ -46,13 +47,14 @@ void report_json(std::span<const BlockName> names, const LookupResult& answer) {
   print_json(Json{{"asked", names.size()}, {"found", answer.found}, {"keys", std::move(keys)}});
 }
 
-void report_text(std::span<const BlockName> names, const LookupResult& answer) {
+void report_text(std::span<const BlockName> names, const LookupResult& answer,
+                 std::span<const TierStats> tiers) {
   print(fmt::format("found {} of {}\n", answer.found, names.size()));
   Table table({"KEY", "WHERE", "REASON"});
   for (size_t i = 0; i < names.size(); ++i) {
     const bool found = i < answer.found;
     table.add({to_hex(names[i].digest),
-               found ? fmt::format("{}", fmt::join(tiers_of(answer.where[i]), ",")) : "-",
+               found ? fmt::format("{}", fmt::join(tiers_of(answer.where[i], tiers), ",")) : "-",
                found ? "" : std::string(to_string(answer.reasons[i - answer.found]))});
   }
   print(table.text());
@@ -67,10 +69,11 @@ Outcome<ExitCode> lookup(const LookupArguments& arguments, bool json) {
   for (const BlockName& name : *names) keys.push_back(name.key);
   const auto answer = (*store)->lookup(keys);
   if (!answer) return failure(answer.error().code, "--key: " + to_string(answer.error()));
+  const StoreStats stats = (*store)->stats();
   if (json) {
-    report_json(*names, *answer);
+    report_json(*names, *answer, stats.tiers);
   } else {
-    report_text(*names, *answer);
+    report_text(*names, *answer, stats.tiers);
   }
   return answer->found == names->size() ? ExitCode::kOk : ExitCode::kMiss;
 }
@@ -81,7 +84,7 @@ void add_lookup(CLI::App& program, Invocation& invocation) {
   CLI::App* command =
       program.add_subcommand("lookup", "say how many of a chain's first keys are stored, and where");
   auto arguments = std::make_shared<LookupArguments>();
-  add_directory(*command, arguments->store.directory);
+  add_store(*command, arguments->store);
   add_namespace(*command, arguments->name);
   command
       ->add_option("--key", arguments->hex,

@@ -57,7 +57,7 @@ Json block_document(const ListedBlock& block) {
               {"shard", entry.shard},
               {"shards", entry.shards},
               {"bytes", entry.payload_bytes},
-              {"where", tiers_of(kOnDisk)},
+              {"where", Json::array({kDiskName})},
               {"file", block.file},
               {"offset", block.offset},
               {"record_bytes", record::record_bytes(entry.payload_bytes)}};
@@ -91,8 +91,7 @@ void report_text(const Listing& listing, bool with_blocks) {
   Table blocks({"KEY", ">BYTES", "WHERE", "FILE", ">OFFSET", ">RECORD"});
   for (const ListedBlock& block : listing.blocks) {
     const uint64_t bytes = block.entry.payload_bytes;
-    blocks.add({to_hex(block.entry.key), fmt::to_string(bytes),
-                fmt::format("{}", fmt::join(tiers_of(kOnDisk), ",")), block.file,
+    blocks.add({to_hex(block.entry.key), fmt::to_string(bytes), kDiskName, block.file,
                 fmt::to_string(block.offset), fmt::to_string(record::record_bytes(bytes))});
   }
   print("\n" + blocks.text());

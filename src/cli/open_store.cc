@@ -8,8 +8,11 @@
 
 #include <fmt/format.h>
 
+#include <terrace/config.h>
+
 #include "base/bytes.h"
 #include "cli/offline_store.h"
+#include "cli/where.h"
 #include "io/posix_file_system.h"
 
 namespace terrace::cli {
@@ -50,6 +53,74 @@ Outcome<uint64_t> capacity_of(const StoreArguments& arguments) {
   return recorded_capacity(files, arguments.directory).value_or(kNewCapacity);
 }
 
+// By its name, so that a file in a directory's place is not read as one.
+bool is_configuration(const std::string& place) {
+  std::error_code error;
+  return (place.ends_with(".yaml") || place.ends_with(".yml")) &&
+         !std::filesystem::is_directory(place, error);
+}
+
+Outcome<StoreOptions> options_of_directory(const StoreArguments& arguments, const OpenRequest& request) {
+  StoreOptions options;
+  TierOptions& tier = options.tiers.emplace_back();
+  tier.name = kDiskName;
+  tier.disk.paths = {arguments.directory};
+  tier.disk.io = parse_io(arguments.io);
+  const auto capacity = capacity_of(arguments);
+  if (!capacity) return std::unexpected(capacity.error());
+  tier.disk.capacity = *capacity;
+  if (!request.may_create) {
+    if (auto there = require_store(arguments.directory); !there) return std::unexpected(there.error());
+  }
+  return options;
+}
+
+// One of the tier's directories must hold a store; others may be new or gone.
+Outcome<void> require_tier(const DiskOptions& disk) {
+  Outcome<void> there;
+  for (const std::string& path : disk.paths) {
+    there = require_store(path.starts_with("file://") ? path.substr(7) : path);
+    if (there) return there;
+  }
+  return there;
+}
+
+// The tiers are the configuration's. Memory is the command's: what an engine needs is not taken for one
+// block.
+Outcome<StoreOptions> options_of_file(const StoreArguments& arguments, const OpenRequest& request) {
+  if (!arguments.capacity.empty()) {
+    return failure(Code::kInvalidArgument,
+                   fmt::format("--capacity: {} says it, with tiers[].disk.capacity", arguments.directory));
+  }
+  auto options = load_options(arguments.directory);
+  if (!options) return options;
+  options->l1 = {};
+  options->prefetch_bytes_in_flight = 0;
+  for (TierOptions& tier : options->tiers) {
+    if (tier.kind != TierOptions::Kind::kDisk) continue;
+    if (arguments.io != "auto") tier.disk.io = parse_io(arguments.io);
+    if (request.may_create) continue;
+    if (auto there = require_tier(tier.disk); !there) return std::unexpected(there.error());
+  }
+  return options;
+}
+
+Outcome<void> set_memory(const StoreArguments& arguments, const OpenRequest& request, StoreOptions& options) {
+  const auto budget = l1_budget(arguments, request);
+  if (!budget) return std::unexpected(budget.error());
+  options.l1.budget = *budget;
+  options.l1.largest_block = request.largest_block;
+  uint64_t in_flight = std::min(*budget / 2, 256 * base::kMiB);
+  // What is being written cannot make room: on a small disk it must stay a small part.
+  for (const TierOptions& tier : options.tiers) {
+    if (tier.kind == TierOptions::Kind::kDisk) in_flight = std::min(in_flight, tier.disk.capacity / 8);
+  }
+  options.store_bytes_in_flight = std::max(record::record_bytes(request.largest_block), in_flight);
+  options.get_timeout = kOperationTimeout;
+  options.operation_timeout = kOperationTimeout;
+  return {};
+}
+
 }  // namespace
 
 Outcome<void> require_store(const std::string& directory) {
@@ -76,26 +147,11 @@ Outcome<void> require_store(const std::string& directory) {
 }
 
 Outcome<std::unique_ptr<Store>> open_store(const StoreArguments& arguments, OpenRequest request) {
-  StoreOptions options;
-  TierOptions& tier = options.tiers.emplace_back();
-  tier.disk.paths = {arguments.directory};
-  tier.disk.io = parse_io(arguments.io);
-  const auto capacity = capacity_of(arguments);
-  if (!capacity) return std::unexpected(capacity.error());
-  tier.disk.capacity = *capacity;
-  const auto budget = l1_budget(arguments, request);
-  if (!budget) return std::unexpected(budget.error());
-  options.l1.budget = *budget;
-  options.l1.largest_block = request.largest_block;
-  // What is being written cannot make room: on a small disk it must stay a small part.
-  options.store_bytes_in_flight = std::max(record::record_bytes(request.largest_block),
-                                           std::min({tier.disk.capacity / 8, *budget / 2, 256 * base::kMiB}));
-  options.get_timeout = kOperationTimeout;
-  options.operation_timeout = kOperationTimeout;
-  if (!request.may_create) {
-    if (auto there = require_store(arguments.directory); !there) return std::unexpected(there.error());
-  }
-  auto store = Store::open(options);
+  auto options = is_configuration(arguments.directory) ? options_of_file(arguments, request)
+                                                       : options_of_directory(arguments, request);
+  if (!options) return std::unexpected(options.error());
+  if (auto sized = set_memory(arguments, request, *options); !sized) return std::unexpected(sized.error());
+  auto store = Store::open(*options);
   if (!store) return store;
   if (!(*store)->wait_recovered(kLongTimeout)) {
     return failure(Code::kDeadline,

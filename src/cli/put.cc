@@ -210,7 +210,7 @@ void add_put(CLI::App& program, Invocation& invocation) {
   CLI::App* command =
       program.add_subcommand("put", "put files into a store; makes the store where there is none");
   auto arguments = std::make_shared<PutArguments>();
-  add_directory(*command, arguments->store.directory);
+  add_store(*command, arguments->store);
   add_namespace(*command, arguments->name);
   command->add_option("--key", arguments->hex, "the engine's digest of the block, 64 hexadecimal digits")
       ->type_name("HEX64");

@@ -29,7 +29,7 @@ Outcome<ExitCode> stats(const StoreArguments& arguments, bool json) {
 void add_stats(CLI::App& program, Invocation& invocation) {
   CLI::App* command = program.add_subcommand("stats", "show usage by tier and the disk engine in use");
   auto arguments = std::make_shared<StoreArguments>();
-  add_directory(*command, arguments->directory);
+  add_store(*command, *arguments);
   add_engine(*command, *arguments, "32MiB");
   add_json(*command, invocation);
   add_examples(*command,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from harness import BIN, FAILED, USAGE, Case, main
+from harness import BIN, FAILED, USAGE, Case, content_of, digest_of, main
 
 DATA = Path(__file__).resolve().parent / "data"
 GUIDE = Path(__file__).resolve().parents[2] / "docs/guide/configuration.md"
@@ -48,7 +48,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables}
 
 
-class Show(ConfigCase):
+class ConfigShow(ConfigCase):
     def test_C1_values_and_where_they_come_from(self) -> None:
         self.write("l1:\n  budget: 64MiB\nget:\n  timeout: 250ms\nlookup: {timeout: 1s}\n")
         values = self.in_force("--file", self.file, "--set", "lookup.timeout=2s", "--set", "l1.verify=off",
@@ -81,7 +81,7 @@ class Show(ConfigCase):
         self.assertIn(b'"allowed": "cache, staging, off"', done.stdout)
 
 
-class Check(ConfigCase):
+class ConfigCheck(ConfigCase):
     def test_C1_every_problem_has_key_value_range_and_line(self) -> None:
         self.write("l1:\n  budget: big\n  mode: both\ntiers:\n  - disk:\n      capaccity: 1GiB\n")
         done = self.run_cli("config", "check", self.file, exit_code=USAGE)
@@ -129,7 +129,35 @@ class Check(ConfigCase):
         self.refused("config", "show", "--frob", says=("config show", "--set"))
 
 
-class Schema(ConfigCase):
+class ConfigFile(ConfigCase):
+    def put_arguments(self) -> tuple[object, ...]:
+        path = self.folder / "block"
+        path.write_bytes(content_of("block", 100_000))
+        return (self.file, "--namespace", "m", "--key", digest_of("block"), path)
+
+    def test_all_tiers_are_written_and_found(self) -> None:
+        second = self.folder / "second"
+        self.disk(f"  - {{name: far, disk: {{paths: [{second}], capacity: 256MiB}}}}")
+        made = self.run_json("put", *self.put_arguments())
+        self.assertEqual((1, 0), (made["stored"], made["failed"]))
+        found = self.run_json("lookup", *self.put_arguments()[:-1])
+        self.assertEqual(["disk", "far"], found["keys"][0]["where"])
+        self.assertEqual(["disk"], self.run_json("ls", second, "--blocks")["blocks"][0]["where"])
+
+    def test_a_policy_that_stores_nothing_now_is_said(self) -> None:
+        self.disk("    store_policy: none")
+        done = self.run_cli("put", *self.put_arguments(), exit_code=FAILED)
+        self.assertIn(b"store policy", done.stderr)
+
+    def test_refused(self) -> None:
+        self.refused("stats", self.disk(), says=(str(self.store), "no such directory"))
+        self.assertFalse(self.store.exists())
+        self.refused("put", *self.put_arguments(), "--capacity", "1GiB", says=("--capacity", str(self.file)))
+        self.refused("stats", self.write("l1: {budget: x}\n"), says=(f"{self.file}:1: l1.budget",))
+        self.refused("stats", self.folder / "none.yaml", says=("none.yaml", "No such file"))
+
+
+class ConfigSchema(ConfigCase):
     def test_the_guide_has_the_table_of_the_schema(self) -> None:
         table = self.run_cli("config", "schema", "--markdown").stdout.decode()
         hint = "docs/guide/configuration.md is behind: put in the output of terrace config schema --markdown"
@@ -150,7 +178,7 @@ class Schema(ConfigCase):
         self.assertRegex(text, r"tiers\[\]\.store_policy +choice +write_through +write_through, skip_l1")
 
 
-class Import(ConfigCase):
+class ConfigImport(ConfigCase):
     def imported(self, name: str, *more: object) -> dict[str, Any]:
         made = self.run_json("config", "import", self.sample(name), *CAPACITY, *more)
         return {**made, "values": {row["key"]: row["value"] for row in made["settings"]}}
@@ -163,6 +191,25 @@ class Import(ConfigCase):
                 self.assertRegex(self.run_cli(*arguments).stdout.decode(), r"(?m)^l1 +ready")
                 self.run_cli("config", "check", output)
                 self.run_cli("config", "check", output, "--open")
+
+    def test_C2_a_block_lives_in_the_store_that_was_imported(self) -> None:
+        for name, tiers in (("lmcache_disk.yaml", {"disk"}), ("lmcache.env", {"disk"}),
+                            ("lmcache_server.txt", {"fs"})):
+            with self.subTest(name):
+                self.run_cli("config", "import", self.sample(name), *CAPACITY, "-o", self.file)
+                digest, block = digest_of(name), self.file_of(name)
+                self.run_cli("put", self.file, "--namespace", "m", "--key", digest, block)
+                found = self.run_json("lookup", self.file, "--namespace", "m", "--key", digest)
+                self.assertLessEqual(tiers, set(found["keys"][0]["where"]))
+                got = self.run_cli("get", self.file, "--namespace", "m", "--key", digest, "-o", "-").stdout
+                self.assertEqual(block.read_bytes(), got)
+                names = [tier["name"] for tier in self.run_json("stats", self.file)["tiers"]]
+                self.assertLessEqual(tiers, set(names))
+
+    def file_of(self, what: str) -> Path:
+        path = self.folder / f"{what}.block"
+        path.write_bytes(content_of(what, 200_000))
+        return path
 
     def test_C2_gigabytes_are_GiB(self) -> None:
         self.assertEqual("512MiB", self.imported("lmcache_cpu.yaml")["values"]["l1.budget"])

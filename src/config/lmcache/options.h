@@ -2,6 +2,7 @@
 // server.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
