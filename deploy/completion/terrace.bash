@@ -49,7 +49,8 @@ _terrace() {
       _terrace_keys "$current"
       return
       ;;
-    --namespace | --key | --capacity | --l1 | --*-blocks | --block-* | --session-interval | --disk-capacity) return ;;
+    --namespace | --key | --capacity | --l1 | --*-blocks | --block-*) return ;;
+    --session-interval | --disk-capacity) return ;;
   esac
   if [[ $current != -* ]]; then
     case $command,$COMP_CWORD in
