@@ -249,6 +249,33 @@ struct PrefetchOptions {
   std::optional<WriteBack> write_back{};
 };
 
+struct StreamOptions {
+  uint64_t window = 0;                // bytes of L1 used at most; 0: a quarter of its budget
+  Timeout timeout = kDefaultTimeout;  // of each block
+  // What passes through is not kept unless the caller says so: it would push out what others use.
+  WriteBack write_back = WriteBack::kNever;
+};
+
+// Delivers blocks in order through a window inside L1: for requests larger than L1 (R9). Move-only; one
+// thread at a time. Destroying it cancels what is on its way.
+class BlockStream {
+ public:
+  struct State;
+  BlockStream() = default;
+  BlockStream(BlockStream&&) noexcept;
+  BlockStream& operator=(BlockStream&&) noexcept;
+  ~BlockStream();
+  // The next block, verified and valid until the next call. Empty at the end, or at the first block that is
+  // missing: reason() says why, kNone when all were delivered. Blocks, to the timeout.
+  std::optional<BlockView> next();
+  size_t delivered() const;
+  MissReason reason() const;
+
+ private:
+  friend class Store;
+  std::unique_ptr<State> state_;
+};
+
 using RegionId = uint64_t;  // 0: none
 struct RegionSlice {
   RegionId region = 0;
@@ -359,6 +386,7 @@ class Store {
                                  GetOptions options = {}, Notify notify = {}, Fence fence = {});
   // True when released within the timeout.
   bool wait(const IntoOperation& operation, Timeout timeout);
+  Result<BlockStream> get_stream(std::span<const Key> keys, StreamOptions options = {});
   Result<PrefetchTicket> prefetch(std::span<const Key> keys, PrefetchOptions options = {},
                                   Notify notify = {});
 
@@ -384,6 +412,11 @@ class Store {
   // the bytes that leases and running writes still keep. Errors: kInvalidArgument to or from kOff, or when a
   // tier's store policy does not go with it (M5).
   Result<uint64_t> set_l1_mode(L1Mode mode);
+  // Takes a tier out of use by its name, until resume_tier: no write to it begins (dropped as kUnavailable),
+  // lookups skip it (kTierUnavailable), what is pinned there stays readable. Waits for what runs there;
+  // returns how much still does at the timeout. Errors: kNotFound.
+  Result<uint64_t> drain_tier(std::string_view name, Timeout timeout);
+  Result<void> resume_tier(std::string_view name);
   // Refuses new work, drains until the deadline, closes the tiers; returns how many operations it abandoned
   // (D3).
   Result<uint64_t> close(Timeout timeout);

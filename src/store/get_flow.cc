@@ -276,6 +276,10 @@ Result<GetOperation> StorageManager::get_async(std::span<const Key> keys, const 
   return operation;
 }
 
+bool StorageManager::wait(const GetOperation& operation) {
+  return executor_.wait(operation.state_->event, base::kForever);
+}
+
 void StorageManager::cancel(const std::shared_ptr<GetOperation::State>& state) {
   Start start;
   {

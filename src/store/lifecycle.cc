@@ -218,8 +218,9 @@ void StorageManager::gone(uint32_t tier, const Key& key, tier::Place place) {
 
 void StorageManager::state_changed(uint32_t tier) {
   const auto state = tier_pointers()[tier - 1]->status().state;
-  const bool whole = state == tier::State::kReady || state == tier::State::kRecovering;
-  const bool some = state == tier::State::kDegraded;
+  const bool drained = is_drained(tier);
+  const bool whole = !drained && (state == tier::State::kReady || state == tier::State::kRecovering);
+  const bool some = !drained && state == tier::State::kDegraded;
   const TierMask bit = tier_bit(tier);
   if (whole)
     visible_.fetch_or(bit);
@@ -353,7 +354,7 @@ StoreStats StorageManager::stats() const {
   for (size_t i = 0; i < tiers_.size(); ++i) {
     TierStats tier = tiers_[i].counts;
     tier.name = tiers_[i].name;
-    tier.state = tier::to_string(statuses[i].state);
+    tier.state = is_drained(static_cast<uint32_t>(i + 1)) ? "drained" : tier::to_string(statuses[i].state);
     tier.engine = statuses[i].engine;
     tier.last_error = statuses[i].last_error;
     tier.used_bytes = statuses[i].usage.used_bytes;

@@ -16,12 +16,20 @@ StorageManager::Found StorageManager::locate(const Key& key, BlockId& block, boo
     const TierState& state = tier_state(tier);
     const ResidenceId id = state.residency->find(block);
     if (id == kNoResidence) continue;
-    if (state.tier->available((*state.residency)[id].place)) return {nullptr, tier, MissReason::kNone};
+    if (answers(tier, id, reading)) return {nullptr, tier, MissReason::kNone};
     unavailable = true;
   }
   if (unavailable) return {nullptr, 0, MissReason::kTierUnavailable};
   if (blocks_[block].in_flight > 0 || l1_->find(block) != nullptr) return {nullptr, 0, MissReason::kInFlight};
   return {nullptr, 0, history_.reason(key)};
+}
+
+bool StorageManager::answers(uint32_t tier, ResidenceId id, bool reading) const {
+  const TierState& state = tier_state(tier);
+  const Residence& residence = (*state.residency)[id];
+  // A pin outlives the drain (Q2).
+  if (is_drained(tier) && !(reading && residence.pins > 0)) return false;
+  return state.tier->available(residence.place);
 }
 
 Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin) {

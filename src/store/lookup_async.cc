@@ -24,7 +24,7 @@ Result<LookupOperation> StorageManager::lookup_async(std::span<const Key> keys, 
     Lock lock(mutex_);
     for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
       const TierState& peer = tier_state(tier);
-      if (!peer.shared || !peer.tier->available(0)) continue;
+      if (!peer.shared || is_drained(tier) || !peer.tier->available(0)) continue;
       std::vector<size_t> ask;
       for (size_t i = known->found; i < keys.size(); ++i) {
         const BlockId block = blocks_.find(keys[i]);
@@ -54,9 +54,9 @@ Result<LookupOperation> StorageManager::lookup_async(std::span<const Key> keys, 
     tiers[tier - 1]->exists(
         question, deadline,
         [self = shared_from_this(), state, tier,
-         asked = std::move(asked)](Result<std::vector<uint64_t>> lengths) mutable {
-          self->executor_.post([self, state, tier, asked = std::move(asked), lengths = std::move(lengths)] {
-            self->present_elsewhere(tier, state, asked, lengths);
+         which = std::move(asked)](Result<std::vector<uint64_t>> lengths) mutable {
+          self->executor_.post([self, state, tier, which = std::move(which), lengths = std::move(lengths)] {
+            self->present_elsewhere(tier, state, which, lengths);
           });
         });
   }

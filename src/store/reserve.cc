@@ -106,7 +106,7 @@ std::optional<ReserveOutcome> StorageManager::staged_answer(BlockId block) {
     const TierState& state = tier_state(tier);
     running = running || writing(block, tier) != nullptr;
     const ResidenceId id = state.residency->find(block);
-    if (id == kNoResidence || !state.tier->available((*state.residency)[id].place)) continue;
+    if (id == kNoResidence || !answers(tier, id, false)) continue;
     touch_all(block, use_times(1));
     return ReserveOutcome::kPresent;
   }

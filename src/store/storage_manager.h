@@ -94,11 +94,18 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   std::shared_ptr<CompletionQueue> make_queue();
   Result<void> sync(Timeout timeout);
   bool wait_recovered(Timeout timeout);
+  // Of the store's arena, for those who size a window; 0 without one.
+  static uint64_t l1_bytes_of(uint64_t payload_bytes) { return record::record_bytes(payload_bytes); }
+  uint64_t l1_budget() const { return mode_ == L1Mode::kOff ? 0 : options_.l1.budget; }
+  // Blocks until the operation's result is there. False when the executor stops first.
+  bool wait(const GetOperation& operation);
   StoreStats stats() const;
   std::vector<StoredNamespace> namespaces() const;
   std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after, size_t limit) const;
   Result<uint64_t> close(Timeout timeout);
   Result<uint64_t> set_l1_mode(L1Mode mode);
+  Result<uint64_t> drain_tier(std::string_view name, Timeout timeout);
+  Result<void> resume_tier(std::string_view name);
 
   // Handles give back what they hold.
   void abort(Buffer* buffer) TERRACE_EXCLUDES(mutex_);
@@ -288,6 +295,13 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void gone(uint32_t tier, const Key& key, tier::Place place) TERRACE_EXCLUDES(mutex_);
   void state_changed(uint32_t tier) TERRACE_EXCLUDES(mutex_);
 
+  // Whether the tier answers for a block it holds: its device works, and it is not drained. `reading` as in
+  // locate().
+  bool answers(uint32_t tier, ResidenceId id, bool reading) const TERRACE_REQUIRES(mutex_);
+  bool is_drained(uint32_t tier) const { return (drained_.load() & tier_bit(tier)) != 0; }
+  uint32_t tier_number(std::string_view name) const TERRACE_EXCLUDES(mutex_);  // 0: none of that name
+  uint64_t running_on(uint32_t tier) const TERRACE_REQUIRES(mutex_);
+
   // --- waiting
   void progress_made() TERRACE_REQUIRES(mutex_);  // wakes whoever waits for room, credit or the end of work
   uint64_t progress() const TERRACE_EXCLUDES(mutex_);
@@ -315,6 +329,8 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   std::atomic<TierMask> visible_{
       0};  // tiers whose every place can be read; lookups read it without the mutex
   std::atomic<TierMask> partial_{0};  // tiers of which some places can be read
+  // Tiers out of use: no write begins, lookups skip them, only what is pinned is read.
+  std::atomic<TierMask> drained_{0};
   std::atomic<bool> closed_{false};
   std::atomic<L1Mode> mode_;  // written under the mutex
 

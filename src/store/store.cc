@@ -112,6 +112,13 @@ Result<uint64_t> Store::set_l1_mode(L1Mode mode) {
   return manager_->set_l1_mode(mode);
 }
 
+Result<uint64_t> Store::drain_tier(std::string_view name, Timeout timeout) {
+  return manager_->drain_tier(name, timeout);
+}
+Result<void> Store::resume_tier(std::string_view name) {
+  return manager_->resume_tier(name);
+}
+
 Result<uint64_t> Store::close(Timeout timeout) {
   return manager_->close(timeout);
 }

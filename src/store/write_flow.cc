@@ -60,6 +60,7 @@ void StorageManager::report(const std::shared_ptr<Batch>& batch, const Completio
 // Why the write cannot begin; kNone: it has its place.
 DropCause StorageManager::admit_write(uint32_t tier, Buffer* buffer, tier::Placement& where) {
   TierState& state = tier_state(tier);
+  if (is_drained(tier)) return DropCause::kUnavailable;
   const uint64_t bytes = record::record_bytes(buffer->meta.payload_bytes);
   // Credit a reserve_wait took is spent first; it is counted in write_bytes_ already.
   if (buffer->write_credit < bytes && write_bytes_ + bytes > store_credit_max_) {
