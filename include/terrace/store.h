@@ -148,6 +148,25 @@ struct LookupResult {
 
 class PrefetchTicket;
 
+// How the blocks of a namespace's families are spread (K2, Q4): for each KV group its shards, and how far
+// back its attention looks.
+struct FamilyGroup {
+  uint32_t shards = 1;  // 1 also for KV that every rank holds alike
+  uint32_t window = 0;  // blocks a sliding window needs, counted back from the end of the prefix; 0: all
+};
+struct FamilyLayout {
+  std::vector<FamilyGroup> groups{{}};
+};
+
+struct FamilyLookup {
+  size_t found = 0;                 // families: length of the longest prefix that can be used
+  std::vector<MissReason> reasons;  // one per family not found, in order
+};
+
+// Member keys a prefix of `found` families needs, group by group, shard by shard, each in order of the chain:
+// those inside the window where there is one.
+std::vector<Key> needed_members(std::span<const Key> families, const FamilyLayout& layout, size_t found);
+
 // A running lookup_async. Destroying it abandons the question. Move-only.
 class LookupOperation {
  public:
@@ -374,6 +393,10 @@ class Store {
 
   // Terrace to engine.
   Result<LookupResult> lookup(std::span<const Key> keys, bool pin = false);
+  // As lookup, for families of several members: one counts only when all of its members are there, of groups
+  // with a sliding window only those inside the window (Q4). Errors: kInvalidArgument for a group without
+  // shards, kLimitExceeded beyond kBatchMax members.
+  Result<FamilyLookup> lookup_families(std::span<const Key> families, const FamilyLayout& layout);
   // Also asks the tiers that others write too (mock with a backing; later fs, redis, s3, peers), one batched
   // question each, and answers with what came within the timeout (kDefaultTimeout: lookup_timeout). kResult
   // when it is ready. What it learns, lookup knows from then on.

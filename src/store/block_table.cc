@@ -1,5 +1,7 @@
 #include "store/block_table.h"
 
+#include <utility>
+
 #include "base/assert.h"
 
 namespace terrace::store {
@@ -34,6 +36,7 @@ void BlockTable::release(BlockId id) {
     TERRACE_ASSERT(block.refs > 0);
     if (--block.refs > 0) return;
     TERRACE_ASSERT(block.mask == 0);
+    leave_family(id);
     index_.erase(block.key);
     free_.push_back(id);
     id = block.parent;
@@ -52,6 +55,32 @@ void BlockTable::set_parent(BlockId id, const Key& parent) {
     if (up == id) return release(parent_id);
   }
   blocks_[id].parent = parent_id;
+}
+
+void BlockTable::set_family(BlockId id, const Key& family) {
+  if (blocks_[id].family != kNoFamily) return;
+  const auto [known, added] = family_numbers_.try_emplace(family, 0);
+  if (added && free_families_.empty()) {
+    known->second = static_cast<uint32_t>(families_.size());
+    families_.emplace_back();
+  } else if (added) {
+    known->second = free_families_.back();
+    free_families_.pop_back();
+  }
+  Family& of = families_[known->second];
+  of.key = family;
+  of.members.push_back(id);
+  blocks_[id].family = known->second;
+}
+
+void BlockTable::leave_family(BlockId id) {
+  const uint32_t number = std::exchange(blocks_[id].family, kNoFamily);
+  if (number == kNoFamily) return;
+  Family& family = families_[number];
+  std::erase(family.members, id);
+  if (!family.members.empty()) return;
+  family_numbers_.erase(family.key);
+  free_families_.push_back(number);
 }
 
 void BlockTable::set_bits(BlockId id, TierMask bits, bool on) {

@@ -2,17 +2,23 @@
 // something refers to it: a tier that holds it, a child, a running operation. Guarded by the store's mutex.
 #pragma once
 
+#include <span>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "store/index.h"
 #include "store/types.h"
 
 namespace terrace::store {
 
+inline constexpr uint32_t kNoFamily = UINT32_MAX;
+
 struct Block {
   Key key;
   BlockId parent = kNoBlock;            // kNoBlock at the head of a chain, and while nobody told
   uint32_t name_space = 0;              // NamespaceTable
+  uint32_t family = kNoFamily;          // of several members; those of a family of one have none
   uint32_t refs = 0;                    // residences, children, running operations
   uint32_t removals = 0;                // so that bytes from before one are told from those after it (D1)
   uint32_t in_flight = 0;               // reservations and writes that have not made it visible yet
@@ -36,6 +42,14 @@ class BlockTable {
   // counts of resident children stand on the link. The caller holds a reference to the block.
   void set_parent(BlockId id, const Key& parent);
 
+  // The block is a member of a family of several (E4), for as long as it lives. Set once.
+  void set_family(BlockId id, const Key& family);
+  // All known members of the block's family, itself among them; empty for a family of one.
+  std::span<const BlockId> family(BlockId id) const {
+    const uint32_t number = blocks_[id].family;
+    return number == kNoFamily ? std::span<const BlockId>{} : families_[number].members;
+  }
+
   Block& operator[](BlockId id) { return blocks_[id]; }
   const Block& operator[](BlockId id) const { return blocks_[id]; }
   // Sets or clears bits of the mask, here and in the index.
@@ -49,9 +63,18 @@ class BlockTable {
   size_t live() const { return blocks_.size() - free_.size(); }
 
  private:
+  struct Family {
+    Key key;
+    std::vector<BlockId> members;
+  };
+  void leave_family(BlockId id);
+
   Index& index_;
   std::vector<Block> blocks_;
   std::vector<BlockId> free_;
+  std::vector<Family> families_;
+  std::vector<uint32_t> free_families_;
+  boost::unordered_flat_map<Key, uint32_t, KeyHash> family_numbers_;
 };
 
 }  // namespace terrace::store

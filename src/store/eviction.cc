@@ -18,17 +18,26 @@ void StorageManager::left(BlockId block, MissReason reason) {
 
 void StorageManager::evict_from_tier(uint32_t tier, std::span<const BlockId> blocks) {
   TierState& state = tier_state(tier);
+  std::vector<BlockId> leaving(blocks.begin(), blocks.end());
+  for (const BlockId block : blocks) {  // members of a family leave together (E4)
+    for (const BlockId member : blocks_.family(block)) {
+      const ResidenceId id = state.residency->find(member);
+      if (id != kNoResidence && (*state.residency)[id].pins == 0) leaving.push_back(member);
+    }
+  }
   std::vector<tier::RemoveOp> operations;
-  operations.reserve(blocks.size());
-  for (const BlockId block : blocks) {
-    const Residence& residence = (*state.residency)[state.residency->find(block)];
+  operations.reserve(leaving.size());
+  for (const BlockId block : leaving) {
+    const ResidenceId id = state.residency->find(block);
+    if (id == kNoResidence) continue;  // named twice
+    const Residence& residence = (*state.residency)[id];
     operations.push_back({blocks_[block].key, residence.place, residence.payload_bytes});
     blocks_.add_ref(block);
     state.residency->erase(block);
     left(block, MissReason::kEvicted);
     blocks_.release(block);
   }
-  state.counts.evictions += blocks.size();
+  state.counts.evictions += operations.size();
   // Memory only, by the contract: the places are free when it returns.
   state.tier->remove(operations, tier::RemoveKind::kEvict, [](Result<void>) {});
 }

@@ -55,7 +55,9 @@ Buffer* L1::allocate(const record::BlockMeta& meta) {
     const auto segment = residency_.coldest_segment();
     if (segment.empty() || std::ranges::count_if(segment, hooks_.owed) > 0) return nullptr;
     ++evicted_segments_;
-    for (const BlockId block : segment) evict(block);
+    for (const BlockId block : segment) {
+      if (find(block) != nullptr) evict(block);  // it may have left with its family
+    }
   }
 }
 
@@ -124,7 +126,21 @@ void L1::drop(BlockId block) {
   if (buffer->refs == 0) free(buffer);
 }
 
+// Members of a family leave together (E4); a leased one follows as soon as it may.
 void L1::evict(BlockId block) {
+  const auto known = blocks_.family(block);
+  if (known.empty()) return evict_one(block);
+  const std::vector<BlockId> members(known.begin(), known.end());
+  for (const BlockId member : members) blocks_.add_ref(member);
+  evict_one(block);
+  for (const BlockId member : members) {
+    const Buffer* buffer = find(member);
+    if (buffer != nullptr && buffer->refs == 0 && !hooks_.owed(member)) evict_one(member);
+  }
+  for (const BlockId member : members) blocks_.release(member);
+}
+
+void L1::evict_one(BlockId block) {
   ++evictions_;
   blocks_.add_ref(block);  // so that it is still there to be told of
   drop(block);
@@ -146,6 +162,7 @@ void L1::drain() {
   for (uint32_t segment = 0; segment < arena_->slots().segments(); ++segment) {
     for (const BlockId block : residency_.blocks_in(segment)) {
       Buffer* buffer = find(block);
+      if (buffer == nullptr) continue;  // it left with its family
       if (buffer->refs == 0)
         evict(block);
       else

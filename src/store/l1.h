@@ -60,6 +60,7 @@ class L1 {
  private:
   std::optional<BlockId> coldest_free_leaf(std::optional<uint64_t> bucket);
   void evict(BlockId block);
+  void evict_one(BlockId block);
   void free(Buffer* buffer);
 
   std::unique_ptr<memory::Arena> arena_;

@@ -187,6 +187,7 @@ std::vector<uint32_t> StorageManager::found(uint32_t tier, std::span<const tier:
     } else {
       blocks_.set_parent(block, found.meta.parent);
       blocks_[block].name_space = namespaces_.number(found.meta.root);
+      join_family(block, found.meta.family, found.meta.member);
       residency.insert(block, found.meta.payload_bytes, found.where.place, found.where.bucket,
                        found.where.segment, found.rank);
     }

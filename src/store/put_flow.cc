@@ -78,6 +78,7 @@ ReserveOutcome StorageManager::put_one(const ReserveRequest& request, size_t ind
   if (!staged) {
     blocks_[block].name_space = namespaces_.number(request.root);
     blocks_.set_parent(block, parent);
+    join_family(block, spec.family, spec.member);
     auto caller = std::make_unique<CallerMemory>();
     caller->payload = from;
     caller->header = pages_.take();

@@ -82,6 +82,7 @@ ReserveOutcome StorageManager::reserve_one(const ReserveRequest& request, size_t
   } else {
     blocks_[block].name_space = namespaces_.number(request.root);
     blocks_.set_parent(block, parent);
+    join_family(block, spec.family, spec.member);
     record::BlockMeta meta{spec.key, spec.family, parent, request.root, spec.member, spec.bytes};
     buffer = l1_->allocate(meta);
     outcome = buffer == nullptr ? ReserveOutcome::kNoRoom : ReserveOutcome::kBuffer;

@@ -79,6 +79,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   Result<std::vector<ReserveOutcome>> put(const ReserveRequest& request, std::span<const RegionSlice> from,
                                           const Notify& notify);
   Result<LookupResult> lookup(std::span<const Key> keys, bool pin);
+  Result<FamilyLookup> lookup_families(std::span<const Key> families, const FamilyLayout& layout);
   Result<LookupOperation> lookup_async(std::span<const Key> keys, Timeout timeout, const Notify& notify);
   Result<Blocks> get(std::span<const Key> keys, const GetOptions& options);
   Result<GetOperation> get_async(std::span<const Key> keys, const GetOptions& options, const Notify& notify);
@@ -173,6 +174,8 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   Result<std::vector<ReserveOutcome>> put_copied(const ReserveRequest& request,
                                                  std::span<const std::span<std::byte>> sources,
                                                  const Notify& notify) TERRACE_EXCLUDES(mutex_);
+  // Remembers with which others the block is found and leaves (Q4, E4), when it is one of several.
+  void join_family(BlockId block, const Key& family, const Member& member) TERRACE_REQUIRES(mutex_);
   std::optional<ReserveOutcome> staged_answer(BlockId block) TERRACE_REQUIRES(mutex_);
   void freed(Buffer& buffer) TERRACE_REQUIRES(mutex_);
 

@@ -49,6 +49,10 @@ Result<LookupResult> Store::lookup(std::span<const Key> keys, bool pin) {
   return manager_->lookup(keys, pin);
 }
 
+Result<FamilyLookup> Store::lookup_families(std::span<const Key> families, const FamilyLayout& layout) {
+  return manager_->lookup_families(families, layout);
+}
+
 Result<LookupOperation> Store::lookup_async(std::span<const Key> keys, Timeout timeout, Notify notify) {
   return manager_->lookup_async(keys, timeout, notify);
 }
