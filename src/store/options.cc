@@ -110,6 +110,9 @@ std::vector<std::string> StoreOptions::warnings() const {
   if (l1.mode == L1Mode::kCache && l1.eviction == "noop") {
     lines.emplace_back("l1.mode cache with l1.eviction noop: once L1 is full nothing more is stored");
   }
+  if (l1.mode != L1Mode::kCache && tiers.empty()) {
+    lines.emplace_back("l1.mode staging or off without tiers: nothing is kept");
+  }
   return lines;
 }
 

@@ -92,6 +92,9 @@ TEST(StoreOptions, cache_with_noop_is_warned_of_M5) {
   options.l1.eviction = "noop";
   ASSERT_EQ(options.warnings().size(), 1u);
   EXPECT_NE(options.warnings()[0].find("noop"), std::string::npos);
+  options.l1.mode = L1Mode::kStaging;
+  ASSERT_EQ(options.warnings().size(), 1u);
+  EXPECT_NE(options.warnings()[0].find("without tiers"), std::string::npos);
 }
 
 }  // namespace

@@ -206,6 +206,7 @@ TEST(SharedMock, T3_two_processes_share_one_backing) {
     if (!store) ::_exit(1);
     store_chain(**store, 1, 8);
     const bool synced = (*store)->sync(std::chrono::seconds(20)).has_value();
+    store->reset();
     ::_exit(synced && !::testing::Test::HasFailure() ? 0 : 2);
   }
   int status = 0;
