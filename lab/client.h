@@ -153,6 +153,7 @@ class Client {
   // --- retrieves (client_retrieves.cc)
   void lookup(const Operation& operation, bool pin);
   void get(const Operation& operation);
+  void get_stream(const Operation& operation);
   void get_async(const Operation& operation);
   void get_into(const Operation& operation);
   std::optional<Writer> check_block_into(uint32_t block, Timeout timeout);

@@ -125,6 +125,7 @@ void Client::lookup(const Operation& operation, bool pin) {
 }
 
 void Client::get(const Operation& operation) {
+  if (operation.pick % 16 == 7) return get_stream(operation);
   Asked asked = ask(operation);
   GetOptions how = within(operation.time);
   if (operation.pick % 4 == 0)
@@ -139,6 +140,34 @@ void Client::get(const Operation& operation) {
                   blocks->reasons().empty() ? "all" : to_string(blocks->reasons()[0])));
   check_lateness(asked, "get");
   check_blocks(asked, std::move(*blocks), operation.pick % 3 == 0, "get");
+}
+
+void Client::get_stream(const Operation& operation) {
+  const Asked asked = ask(operation);
+  StreamOptions how;
+  how.timeout = operation.time;
+  auto stream = store_.get_stream(asked.keys, how);
+  if (!stream) return fail(fmt::format("get_stream: {}", to_string(stream.error())));
+  findings_.count("streams");
+  size_t delivered = 0;
+  while (const auto block = stream->next()) {
+    if (delivered == asked.keys.size() || block->key != asked.keys[delivered]) {
+      return fail_wrong("get_stream: a block out of order");
+    }
+    check_value(asked.blocks[delivered], asked.before[delivered], block->bytes, block->source, "get_stream");
+    ++delivered;
+  }
+  observe(delivered);
+  const MissReason why = stream->reason();
+  if ((why == MissReason::kNone) != (delivered == asked.keys.size()) || delivered != stream->delivered()) {
+    fail(fmt::format("get_stream: {} of {} delivered, reason {}", delivered, asked.keys.size(),
+                     to_string(why)));
+  }
+  if (why == MissReason::kNone) return;
+  std::vector<MissReason> reasons(asked.keys.size() - delivered, MissReason::kBehindHole);
+  reasons[0] = why;
+  check_reasons(asked, delivered, reasons, "get_stream");
+  check_owed(asked, delivered, reasons, "get_stream");
 }
 
 void Client::get_async(const Operation& operation) {
