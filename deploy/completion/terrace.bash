@@ -14,7 +14,7 @@ _terrace() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=
   COMPREPLY=()
   if [[ $COMP_CWORD -eq 1 ]]; then
-    words='put get ls lookup scrub stats simulate config completion --help --version'
+    words='put get ls lookup why scrub stats simulate config completion --help --version'
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
     return
   fi
@@ -56,7 +56,7 @@ _terrace() {
     case $command,$COMP_CWORD in
       config\ *) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
       completion,*) mapfile -t COMPREPLY < <(compgen -W bash -- "$current") ;;
-      put,2 | get,2 | lookup,2 | stats,2)
+      put,2 | get,2 | lookup,2 | why,2 | stats,2)
         mapfile -t COMPREPLY < <(compgen -d -- "$current"; compgen -f -X '!*.y*ml' -- "$current")
         ;;
       put,*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
@@ -68,7 +68,7 @@ _terrace() {
     put) words='--namespace --key --manifest --chain --capacity --l1 --io --verbose --json --help' ;;
     get) words='--namespace --key -o --output --l1 --io --json --help' ;;
     ls) words='--namespace --blocks --json --help' ;;
-    lookup) words='--namespace --key --l1 --io --json --help' ;;
+    lookup | why) words='--namespace --key --l1 --io --json --help' ;;
     stats) words='--l1 --io --json --help' ;;
     simulate)
       words='--trace --format --policy --capacity-blocks --disk-blocks --block-bytes --block-tokens

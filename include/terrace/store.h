@@ -23,6 +23,7 @@
 #include <terrace/error.h>
 #include <terrace/key.h>
 #include <terrace/options.h>
+#include <terrace/why.h>
 
 namespace terrace {
 
@@ -428,6 +429,8 @@ class Store {
   bool wait_recovered(Timeout timeout);
   StoreStats stats() const;
   std::vector<StoredNamespace> namespaces() const;
+  // Where a block is, or what became of it (X2).
+  KeyStory why(const Key& key) const;
   // Blocks of a namespace (all when absent), at most `limit`, ordered by key, those after `after`.
   std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after, size_t limit) const;
 

@@ -28,6 +28,7 @@ void add_put(CLI::App& program, Invocation& invocation);
 void add_get(CLI::App& program, Invocation& invocation);
 void add_ls(CLI::App& program, Invocation& invocation);
 void add_lookup(CLI::App& program, Invocation& invocation);
+void add_why(CLI::App& program, Invocation& invocation);
 void add_scrub(CLI::App& program, Invocation& invocation);
 void add_stats(CLI::App& program, Invocation& invocation);
 void add_simulate(CLI::App& program, Invocation& invocation);

@@ -22,6 +22,7 @@ void build(CLI::App& program, Invocation& invocation) {
   add_get(program, invocation);
   add_ls(program, invocation);
   add_lookup(program, invocation);
+  add_why(program, invocation);
   add_scrub(program, invocation);
   add_stats(program, invocation);
   add_simulate(program, invocation);

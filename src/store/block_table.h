@@ -13,11 +13,13 @@
 namespace terrace::store {
 
 inline constexpr uint32_t kNoFamily = UINT32_MAX;
+// Of a block known only as a parent, or by another process's word.
+inline constexpr uint32_t kNoNamespace = UINT32_MAX;
 
 struct Block {
   Key key;
   BlockId parent = kNoBlock;            // kNoBlock at the head of a chain, and while nobody told
-  uint32_t name_space = 0;              // NamespaceTable
+  uint32_t name_space = kNoNamespace;   // NamespaceTable
   uint32_t family = kNoFamily;          // of several members; those of a family of one have none
   uint32_t refs = 0;                    // residences, children, running operations
   uint32_t removals = 0;                // so that bytes from before one are told from those after it (D1)

@@ -387,7 +387,7 @@ std::vector<StoredNamespace> StorageManager::namespaces() const {
   for (const auto& known : namespaces_.all()) result.push_back({known.root, known.fields, known.known, 0, 0});
   for (BlockId id = 0; id < blocks_.capacity(); ++id) {
     const Block& block = blocks_[id];
-    if (block.refs == 0 || (block.mask & ~kInFlightBit) == 0) continue;
+    if (block.refs == 0 || (block.mask & ~kInFlightBit) == 0 || block.name_space == kNoNamespace) continue;
     ++result[block.name_space].blocks;
     result[block.name_space].bytes += bytes_of(id);
   }

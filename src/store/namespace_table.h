@@ -23,12 +23,16 @@ class NamespaceTable {
     auto& entry = entries_[number(known.root)];
     if (known.known) entry = known;
   }
-  const tier::KnownNamespace& operator[](uint32_t number) const { return entries_[number]; }
+  // Of kNoNamespace: one without root or fields.
+  const tier::KnownNamespace& operator[](uint32_t number) const {
+    return number < entries_.size() ? entries_[number] : none_;
+  }
   const std::vector<tier::KnownNamespace>& all() const { return entries_; }
 
  private:
   std::map<Key, uint32_t> numbers_;
   std::vector<tier::KnownNamespace> entries_;
+  tier::KnownNamespace none_{{}, {}, false};
 };
 
 }  // namespace terrace::store

@@ -102,6 +102,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   bool wait(const GetOperation& operation);
   StoreStats stats() const;
   std::vector<StoredNamespace> namespaces() const;
+  KeyStory why(const Key& key) const;
   std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after, size_t limit) const;
   Result<uint64_t> close(Timeout timeout);
   Result<uint64_t> set_l1_mode(L1Mode mode);

@@ -104,6 +104,9 @@ bool Store::wait_recovered(Timeout timeout) {
 StoreStats Store::stats() const {
   return manager_->stats();
 }
+KeyStory Store::why(const Key& key) const {
+  return manager_->why(key);
+}
 std::vector<StoredNamespace> Store::namespaces() const {
   return manager_->namespaces();
 }
