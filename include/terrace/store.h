@@ -23,6 +23,7 @@
 #include <terrace/error.h>
 #include <terrace/key.h>
 #include <terrace/options.h>
+#include <terrace/stats.h>
 #include <terrace/why.h>
 
 namespace terrace {
@@ -55,7 +56,6 @@ enum class MissReason : uint8_t {
   kCancelled,
   kBehindHole,
 };
-inline constexpr size_t kMissReasons = 16;
 std::string_view to_string(MissReason reason);
 std::string_view to_string(DropCause cause);
 
@@ -344,8 +344,12 @@ struct TierStats {
   uint64_t writes = 0, write_bytes = 0, write_errors = 0;
   uint64_t drops[8] = {};  // by DropCause
   uint64_t evictions = 0, evicted_segments = 0, verification_failures = 0;
-  uint64_t hits = 0;               // blocks delivered from here
-  std::vector<std::string> paths;  // "path: state"
+  uint64_t hits = 0;  // blocks delivered from here
+  // Of the store's misses, those of keys whose copy here was tried: it was wrong, late, cancelled, or stands
+  // on a device that does not answer. A key that no tier held is no tier's miss.
+  uint64_t misses[kMissReasons] = {};
+  LatencyStats read_latency, write_latency;  // of L2: from asking the tier to its answer
+  std::vector<std::string> paths;            // "path: state"
 };
 
 struct StoreStats {
@@ -353,6 +357,7 @@ struct StoreStats {
   std::string page_state;        // of the arena
   uint64_t keys_asked = 0, keys_delivered = 0;
   uint64_t misses[kMissReasons] = {};  // add up to keys_asked - keys_delivered
+  KeyCounts of_no_namespace;           // of these, keys the store does not know: they belong to none
   uint64_t reservations = 0, reserved_bytes = 0, leased_blocks = 0, writes_in_flight_bytes = 0;
   uint64_t private_bytes = 0;  // of L1 that no lookup can find: reserved, loading, or only leased any more
   bool recovering = false;
@@ -368,6 +373,7 @@ struct StoredNamespace {
   Namespace fields;  // tenant_salt as SHA-256 hex; empty when only the root is known
   bool known = false;
   uint64_t blocks = 0, bytes = 0;
+  KeyCounts keys;  // since open; together with StoreStats::of_no_namespace they are the store's
 };
 
 class Store {

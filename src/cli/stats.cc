@@ -1,4 +1,4 @@
-// terrace stats: what the store of a directory holds and how it does its IO.
+// terrace stats: what a store holds, how it does its IO, and what it counted (X1).
 #include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -16,10 +16,14 @@ namespace {
 Outcome<ExitCode> stats(const StoreArguments& arguments, bool json) {
   auto store = open_store(arguments, {});
   if (!store) return std::unexpected(store.error());
+  const StoreStats stats = (*store)->stats();
+  const auto namespaces = (*store)->namespaces();
   if (json) {
-    print_json(stats_document((*store)->stats()));
+    Json document = stats_document(stats);
+    document["namespaces"] = namespaces_document(namespaces);
+    print_json(document);
   } else {
-    print(stats_text((*store)->stats()));
+    print(stats_text(stats) + namespaces_text(namespaces));
   }
   return ExitCode::kOk;
 }
@@ -27,7 +31,8 @@ Outcome<ExitCode> stats(const StoreArguments& arguments, bool json) {
 }  // namespace
 
 void add_stats(CLI::App& program, Invocation& invocation) {
-  CLI::App* command = program.add_subcommand("stats", "show usage by tier and the disk engine in use");
+  CLI::App* command =
+      program.add_subcommand("stats", "show usage, traffic and latencies by tier, and namespaces");
   auto arguments = std::make_shared<StoreArguments>();
   add_store(*command, *arguments);
   add_engine(*command, *arguments, "32MiB");

@@ -1,7 +1,7 @@
+// Statistics as text: what the tiers hold, what they did since the store was opened, and how long it took.
 #include "cli/stats_report.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
 
@@ -13,75 +13,109 @@ std::string share_of(uint64_t part, uint64_t whole) {
   return fmt::format("{:.1f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
-Json drops_of(const TierStats& tier) {
-  Json drops = Json::object();
-  for (size_t i = 1; i < std::size(tier.drops); ++i) {
-    const auto name = to_string(static_cast<DropCause>(i));
-    if (tier.drops[i] > 0 && !name.empty()) drops[std::string(name)] = tier.drops[i];
+std::string time_of(double microseconds) {
+  if (microseconds < 1000) return fmt::format("{:.0f} us", microseconds);
+  if (microseconds < 1e6) return fmt::format("{:.1f} ms", microseconds / 1e3);
+  return fmt::format("{:.2f} s", microseconds / 1e6);
+}
+
+template <class Name, size_t kCount>
+std::string named(const uint64_t (&counts)[kCount]) {
+  std::string text;
+  for (size_t i = 1; i < kCount; ++i) {
+    if (counts[i] == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", to_string(static_cast<Name>(i)), counts[i]);
   }
-  return drops;
+  return text;
 }
 
-Json tier_document(const TierStats& tier) {
-  return Json{{"name", tier.name},
-              {"state", tier.state},
-              {"engine", tier.engine},
-              {"last_error", tier.last_error},
-              {"used_bytes", tier.used_bytes},
-              {"allocated_bytes", tier.allocated_bytes},
-              {"capacity_bytes", tier.capacity_bytes},
-              {"blocks", tier.blocks},
-              {"loads", tier.loads},
-              {"load_bytes", tier.load_bytes},
-              {"load_errors", tier.load_errors},
-              {"writes", tier.writes},
-              {"write_bytes", tier.write_bytes},
-              {"write_errors", tier.write_errors},
-              {"drops", drops_of(tier)},
-              {"evictions", tier.evictions},
-              {"evicted_segments", tier.evicted_segments},
-              {"verification_failures", tier.verification_failures},
-              {"hits", tier.hits},
-              {"paths", tier.paths}};
+template <size_t kCount>
+uint64_t sum(const uint64_t (&counts)[kCount]) {
+  uint64_t total = 0;
+  for (const uint64_t count : counts) total += count;
+  return total;
 }
 
-}  // namespace
-
-Json stats_document(const StoreStats& stats) {
-  Json tiers = Json::array();
-  for (const TierStats& tier : stats.tiers) tiers.push_back(tier_document(tier));
-  Json misses = Json::object();
-  for (size_t i = 1; i < kMissReasons; ++i) {
-    misses[std::string(to_string(static_cast<MissReason>(i)))] = stats.misses[i];
-  }
-  return Json{{"tiers", std::move(tiers)},
-              {"page_state", stats.page_state},
-              {"keys_asked", stats.keys_asked},
-              {"keys_delivered", stats.keys_delivered},
-              {"misses", std::move(misses)},
-              {"reservations", stats.reservations},
-              {"reserved_bytes", stats.reserved_bytes},
-              {"leased_blocks", stats.leased_blocks},
-              {"writes_in_flight_bytes", stats.writes_in_flight_bytes},
-              {"recovering", stats.recovering}};
-}
-
-std::string stats_text(const StoreStats& stats) {
-  Table usage({"TIER", "STATE", ">BLOCKS", ">USED", ">ALLOCATED", ">CAPACITY", ">ALLOCATED/CAPACITY"});
+std::string usage_text(const StoreStats& stats) {
+  Table table({"TIER", "STATE", ">BLOCKS", ">USED", ">ALLOCATED", ">CAPACITY", ">ALLOCATED/CAPACITY"});
   for (const TierStats& tier : stats.tiers) {
-    usage.add({tier.name, tier.state, fmt::to_string(tier.blocks), base::format_size(tier.used_bytes),
+    table.add({tier.name, tier.state, fmt::to_string(tier.blocks), base::format_size(tier.used_bytes),
                base::format_size(tier.allocated_bytes), base::format_size(tier.capacity_bytes),
                share_of(tier.allocated_bytes, tier.capacity_bytes)});
   }
-  std::string text = usage.text() + "\n";
+  return table.text();
+}
+
+std::string traffic_text(const StoreStats& stats) {
+  Table table({"TIER", ">HITS", ">MISSES", ">LOADS", ">LOADED", ">WRITES", ">WRITTEN", ">DROPS", ">EVICTED",
+               ">DAMAGED", ">ERRORS"});
   for (const TierStats& tier : stats.tiers) {
-    if (!tier.engine.empty()) {
-      text += fmt::format("{} engine: {}\n", tier.name, tier.engine);
-    }
+    table.add({tier.name, fmt::to_string(tier.hits), fmt::to_string(sum(tier.misses)),
+               fmt::to_string(tier.loads), base::format_size(tier.load_bytes), fmt::to_string(tier.writes),
+               base::format_size(tier.write_bytes), fmt::to_string(sum(tier.drops)),
+               fmt::to_string(tier.evictions), fmt::to_string(tier.verification_failures),
+               fmt::to_string(tier.load_errors + tier.write_errors)});
+  }
+  return table.text();
+}
+
+// Of the tiers that did IO; empty when none did.
+std::string latency_text(const StoreStats& stats) {
+  Table table({"TIER", "IO", ">COUNT", ">P50", ">P99", ">MAX"});
+  bool any = false;
+  const auto add = [&](const TierStats& tier, const char* what, const LatencyStats& latency) {
+    if (latency.count == 0) return;
+    any = true;
+    table.add({tier.name, what, fmt::to_string(latency.count), time_of(latency.p50_us),
+               time_of(latency.p99_us), time_of(latency.max_us)});
+  };
+  for (const TierStats& tier : stats.tiers) {
+    add(tier, "read", tier.read_latency);
+    add(tier, "write", tier.write_latency);
+  }
+  return any ? "\n" + table.text() : "";
+}
+
+std::string reasons_text(const StoreStats& stats) {
+  const uint64_t missed = stats.keys_asked - stats.keys_delivered;
+  std::string text =
+      fmt::format("keys: {} asked, {} delivered, {} missed", stats.keys_asked, stats.keys_delivered, missed);
+  text += missed > 0 ? fmt::format(" ({})\n", named<MissReason>(stats.misses)) : "\n";
+  for (const TierStats& tier : stats.tiers) {
+    if (sum(tier.misses) > 0)
+      text += fmt::format("{} misses: {}\n", tier.name, named<MissReason>(tier.misses));
+    if (sum(tier.drops) > 0) text += fmt::format("{} drops: {}\n", tier.name, named<DropCause>(tier.drops));
+  }
+  return text;
+}
+
+std::string states_text(const StoreStats& stats) {
+  std::string text;
+  for (const TierStats& tier : stats.tiers) {
+    if (!tier.engine.empty()) text += fmt::format("{} engine: {}\n", tier.name, tier.engine);
     for (const std::string& path : tier.paths) text += fmt::format("{} path: {}\n", tier.name, path);
     if (!tier.last_error.empty()) text += fmt::format("{} last error: {}\n", tier.name, tier.last_error);
   }
   return text + fmt::format("memory pages: {}\n", stats.page_state);
+}
+
+}  // namespace
+
+std::string stats_text(const StoreStats& stats) {
+  return usage_text(stats) + "\n" + states_text(stats) + "\nsince this process opened the store:\n" +
+         traffic_text(stats) + latency_text(stats) + "\n" + reasons_text(stats);
+}
+
+std::string namespaces_text(std::span<const StoredNamespace> namespaces) {
+  if (namespaces.empty()) return "";
+  Table table({"MODEL", ">BLOCKS", ">BYTES", ">ASKED", ">DELIVERED", ">MISSED", "ROOT"});
+  for (const StoredNamespace& stored : namespaces) {
+    table.add({stored.known ? stored.fields.model_id.value_or("-") : "(unknown)",
+               fmt::to_string(stored.blocks), base::format_size(stored.bytes),
+               fmt::to_string(stored.keys.asked), fmt::to_string(stored.keys.delivered),
+               fmt::to_string(stored.keys.asked - stored.keys.delivered), to_hex(stored.root)});
+  }
+  return "\n" + table.text();
 }
 
 }  // namespace terrace::cli

@@ -142,8 +142,9 @@ void report_text(const Answer& answer, const std::string& name) {
   }
   if (story.places.empty() && !answer.namespace_there) text += "  the store knows no such namespace\n";
   for (const Elsewhere& other : answer.elsewhere) {
-    text += fmt::format("but namespace {} has it, as {}\n{}", to_hex(other.name_space.root),
-                        to_hex(other.story.key), places_text(other.story));
+    text += fmt::format("but namespace {} of model {} has it, as {}\n{}", to_hex(other.name_space.root),
+                        quoted(other.name_space.fields.model_id), to_hex(other.story.key),
+                        places_text(other.story));
     if (!other.name_space.known) text += "  of that namespace only the root is known\n";
     if (!other.name_space.known) continue;
     for (const FieldDifference& field : differences(answer.fields, other.name_space.fields)) {

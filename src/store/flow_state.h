@@ -32,7 +32,8 @@ struct WriteFlow {
   bool own_header = false;
   uint64_t rank = 0;
   uint64_t credit = 0;
-  bool removed = false;  // removed or cleared meanwhile: never becomes visible (D1)
+  base::TimePoint begun{};  // when the tier was asked
+  bool removed = false;     // removed or cleared meanwhile: never becomes visible (D1)
   bool started = false;
   std::vector<std::shared_ptr<Batch>> batches;
 };
@@ -47,6 +48,7 @@ struct Load {
   uint64_t place = 0;
   io::IoClass io_class = io::IoClass::kLoad;
   base::TimePoint deadline = base::kForever;
+  base::TimePoint begun{};  // when the tier was asked
   struct Waiting {
     std::shared_ptr<LoadWaiter> waiter;
     size_t index;
@@ -109,6 +111,7 @@ struct GetOperation::State final : store::LoadWaiter, std::enable_shared_from_th
     Phase phase = Phase::kMissed;
     store::Buffer* buffer = nullptr;  // referenced
     uint16_t source = 0;
+    uint16_t asked_of = store::kNoTier;  // whose copy was tried
     MissReason reason = MissReason::kBehindHole;
     store::BlockId block = store::kNoBlock;
     Key key;
@@ -134,6 +137,7 @@ struct IntoOperation::State final : store::LoadWaiter, std::enable_shared_from_t
     Phase phase = Phase::kMissed;
     store::Buffer* buffer = nullptr;  // referenced until the result
     uint16_t source = 0;
+    uint16_t asked_of = store::kNoTier;  // whose copy was tried
     MissReason reason = MissReason::kBehindHole;
     store::BlockId block = store::kNoBlock;
     std::span<std::byte> to;
@@ -142,6 +146,7 @@ struct IntoOperation::State final : store::LoadWaiter, std::enable_shared_from_t
     store::ResidenceId residence = store::kNoResidence;
     uint32_t generation = 0;
     uint64_t place = 0;
+    base::TimePoint begun{};
     std::byte* header = nullptr;
     std::byte* tail = nullptr;
     tier::ReadTicket ticket = 0;

@@ -48,14 +48,6 @@ Buffer* StorageManager::adopt(Buffer* buffer) {
   return buffer;
 }
 
-void StorageManager::count_result(size_t asked, std::span<const uint16_t> sources,
-                                  std::span<const MissReason> reasons) {
-  keys_asked_ += asked;
-  keys_delivered_ += sources.size();
-  for (const uint16_t source : sources) ++(source == kL1 ? l1_counts_ : tier_state(source).counts).hits;
-  for (const MissReason reason : reasons) ++misses_[static_cast<size_t>(reason)];
-}
-
 // A copy of L1 is verified now and then: memory fails too, and clients of a later server can err.
 bool StorageManager::sample_verification(Buffer* buffer) {
   if (!buffer->summed || options_.l1.verify == VerifyL1::kOff) return false;
@@ -134,6 +126,7 @@ bool StorageManager::begin_item(const std::shared_ptr<GetOperation::State>& get,
     item.buffer = found.buffer;
     item.phase = Phase::kReady;
     if (sample_verification(found.buffer)) {
+      item.asked_of = kL1;
       item.phase = Phase::kVerifying;
       ++get->pending;
       to_verify.push_back(index);
@@ -142,6 +135,7 @@ bool StorageManager::begin_item(const std::shared_ptr<GetOperation::State>& get,
     item.reason = load(item.block, found.tier, io::IoClass::kLoad, get, index, start);
     if (item.reason == MissReason::kNone) {
       item.phase = Phase::kLoading;
+      item.asked_of = static_cast<uint16_t>(found.tier);
       ++get->pending;
     }
   }
@@ -194,7 +188,6 @@ void StorageManager::finish_get(GetOperation::State& get) {
   Blocks blocks;
   blocks.views_.reserve(prefix);
   blocks.buffers_.reserve(prefix);
-  std::vector<uint16_t> sources(prefix);
   const uint64_t time = use_times(prefix + 1);
   std::vector<Key> asked;
   asked.reserve(get.items.size());
@@ -212,12 +205,14 @@ void StorageManager::finish_get(GetOperation::State& get) {
     if (keep(item.source, buffer->block, get.write_back)) adopt(buffer);
     touch_all(buffer->block, time - i);  // the head warmest, the tail coldest (E1)
     if (writes_on_hit_ && buffer->resident) queue_writes(buffer, policy::StoreMoment::kSeenAgain, nullptr);
-    sources[i] = item.source;
+    count_delivered(item.key, buffer->block, item.source);
     blocks.views_.push_back({item.key, buffer->payload(), item.source});
     blocks.buffers_.push_back(buffer);
   }
   leased_ += blocks.buffers_.size();
-  count_result(get.items.size(), sources, blocks.reasons_);
+  if (prefix < get.items.size()) {
+    count_missed(std::span(asked).subspan(prefix), blocks.reasons_, get.items[prefix].asked_of);
+  }
   blocks.manager_ = shared_from_this();
   get.blocks = std::move(blocks);
   get.ticket = nullptr;

@@ -73,10 +73,12 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
       if (item.reason == MissReason::kNone && found.buffer != nullptr) {
         l1_->ref(found.buffer);
         take_hold(found.buffer);
+        item.asked_of = kL1;
         into->loaded(i, found.buffer, kL1, MissReason::kNone);
       } else if (item.reason == MissReason::kNone) {
         item.source = static_cast<uint16_t>(found.tier);
         start_from_tier(into, i, found.tier, start);
+        if (item.reason == MissReason::kNone) item.asked_of = item.source;
       }
       if (item.reason != MissReason::kNone) break;
     }
@@ -122,6 +124,7 @@ void StorageManager::start_from_tier(const std::shared_ptr<IntoOperation::State>
   item.generation = residency[item.residence].generation;
   item.place = residency[item.residence].place;
   residency.pin(item.residence);
+  item.begun = clock_.now();
   item.header = pages_.take();
   if (item.to.size() % base::kPage != 0) item.tail = pages_.take();
   start.direct.push_back({tier, into, index});
@@ -184,6 +187,7 @@ void StorageManager::finish_direct(const std::shared_ptr<IntoOperation::State>& 
   if (result) {
     ++state.counts.loads;
     state.counts.load_bytes += item.to.size();
+    took(state.latencies->reads, item.begun);
     item.phase = Phase::kDone;
   } else {
     item.phase = Phase::kMissed;
@@ -233,6 +237,7 @@ void StorageManager::settle_into(IntoOperation::State& into) {
         if (item.buffer != nullptr && keep(item.source, item.block, into.write_back)) adopt(item.buffer);
         touch_all(item.block, time - i);
         result.source.push_back(item.source);
+        count_delivered(into.keys[i], item.block, item.source);
       } else {
         const bool first = i == result.delivered;
         result.reasons.push_back(first ? item.reason : MissReason::kBehindHole);
@@ -240,7 +245,10 @@ void StorageManager::settle_into(IntoOperation::State& into) {
       if (item.buffer != nullptr && !copying) l1_->unref(std::exchange(item.buffer, nullptr));
       if (!into.touching(item)) item.use.release();
     }
-    count_result(items.size(), result.source, result.reasons);
+    if (result.delivered < items.size()) {
+      count_missed(std::span(into.keys).subspan(result.delivered), result.reasons,
+                   items[result.delivered].asked_of);
+    }
     Completion event;
     event.kind = EventKind::kResult;
     post_event(into.notify, event);

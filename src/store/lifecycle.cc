@@ -362,6 +362,8 @@ StoreStats StorageManager::stats() const {
     tier.allocated_bytes = statuses[i].usage.allocated_bytes;
     tier.capacity_bytes = statuses[i].usage.capacity_bytes;
     tier.blocks = tiers_[i].residency->blocks();
+    tier.read_latency = summary(tiers_[i].latencies->reads);
+    tier.write_latency = summary(tiers_[i].latencies->writes);
     for (const auto& path : statuses[i].paths) {
       tier.paths.push_back(path.path + ": " + std::string(tier::to_string(path.state)) +
                            (path.last_error.empty() ? "" : " (" + path.last_error + ")"));
@@ -370,9 +372,10 @@ StoreStats StorageManager::stats() const {
     stats.tiers.push_back(std::move(tier));
   }
   stats.page_state = l1_->arena().page_state();
-  stats.keys_asked = keys_asked_;
-  stats.keys_delivered = keys_delivered_;
-  std::ranges::copy(misses_, stats.misses);
+  stats.keys_asked = keys_.all().asked;
+  stats.keys_delivered = keys_.all().delivered;
+  std::ranges::copy(keys_.all().misses, stats.misses);
+  stats.of_no_namespace = keys_.of_none();
   stats.reservations = reservations_;
   stats.reserved_bytes = reserved_bytes_;
   stats.leased_blocks = leased_;
@@ -384,7 +387,10 @@ StoreStats StorageManager::stats() const {
 std::vector<StoredNamespace> StorageManager::namespaces() const {
   std::vector<StoredNamespace> result;
   Lock lock(mutex_);
-  for (const auto& known : namespaces_.all()) result.push_back({known.root, known.fields, known.known, 0, 0});
+  for (const auto& known : namespaces_.all()) {
+    const auto number = static_cast<uint32_t>(result.size());
+    result.push_back({known.root, known.fields, known.known, 0, 0, keys_.of(number)});
+  }
   for (BlockId id = 0; id < blocks_.capacity(); ++id) {
     const Block& block = blocks_[id];
     if (block.refs == 0 || (block.mask & ~kInFlightBit) == 0 || block.name_space == kNoNamespace) continue;

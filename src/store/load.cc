@@ -100,7 +100,8 @@ MissReason StorageManager::load(BlockId block, uint32_t tier, io::IoClass io_cla
   load->generation = residency[id].generation;
   load->place = residency[id].place;
   load->io_class = io_class;
-  load->deadline = base::after(clock_.now(), options_.operation_timeout);
+  load->begun = clock_.now();
+  load->deadline = base::after(load->begun, options_.operation_timeout);
   load->waiters.push_back({std::move(waiter), index});
   loads_.emplace(block, load);
   ++loads_running_;
@@ -196,6 +197,10 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
     if (result) {
       ++state.counts.loads;
       state.counts.load_bytes += buffer->meta.payload_bytes;
+      took(state.latencies->reads, load->begun);
+      // Of a shared tier's block only the record says which namespace it is of.
+      Block& block = blocks_[load->block];
+      if (block.name_space == kNoNamespace) block.name_space = namespaces_.number(buffer->meta.root);
       buffer->summed = true;
     } else {
       reason = read_failed(load->block, load->tier, load->place, result.error(), held);

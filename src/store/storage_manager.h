@@ -30,7 +30,9 @@
 #include "store/event_queue.h"
 #include "store/history.h"
 #include "store/index.h"
+#include "store/key_counter.h"
 #include "store/l1.h"
+#include "store/latency.h"
 #include "store/namespace_table.h"
 #include "store/page_pool.h"
 #include "tier/tier.h"
@@ -146,6 +148,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
     bool recovered = false;
     uint64_t capacity = 0;
     TierStats counts;  // the counters of stats(); the rest is asked of the tier
+    std::unique_ptr<Latencies> latencies = std::make_unique<Latencies>();
   };
 
   StorageManager(const StoreOptions& options, StoreParts parts);
@@ -237,8 +240,10 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void begin_uses(std::span<const Key> keys, const Key& parent, uint64_t time) TERRACE_REQUIRES(mutex_);
   void touch_all(BlockId block, uint64_t time) TERRACE_REQUIRES(mutex_);
   uint64_t use_times(size_t count) TERRACE_REQUIRES(mutex_);
-  void count_result(size_t asked, std::span<const uint16_t> sources, std::span<const MissReason> reasons)
+  void count_delivered(const Key& key, BlockId block, uint16_t source) TERRACE_REQUIRES(mutex_);
+  void count_missed(std::span<const Key> keys, std::span<const MissReason> reasons, uint16_t asked_of)
       TERRACE_REQUIRES(mutex_);
+  void took(base::Histogram& histogram, base::TimePoint begun) const;
 
   std::shared_ptr<GetOperation::State> make_get(std::span<const Key> keys, const GetOptions& options,
                                                 const Notify& notify);
@@ -375,9 +380,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   std::vector<std::shared_ptr<base::Event>> progress_waiters_ TERRACE_GUARDED_BY(mutex_);
 
   TierStats l1_counts_ TERRACE_GUARDED_BY(mutex_);
-  uint64_t keys_asked_ TERRACE_GUARDED_BY(mutex_) = 0;
-  uint64_t keys_delivered_ TERRACE_GUARDED_BY(mutex_) = 0;
-  std::array<uint64_t, kMissReasons> misses_ TERRACE_GUARDED_BY(mutex_){};
+  KeyCounter keys_ TERRACE_GUARDED_BY(mutex_);
   uint64_t reservations_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t reserved_bytes_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t leased_ TERRACE_GUARDED_BY(mutex_) = 0;

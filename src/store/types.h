@@ -10,7 +10,8 @@ namespace terrace::store {
 using BlockId = uint32_t;
 inline constexpr BlockId kNoBlock = UINT32_MAX;
 
-inline constexpr uint32_t kL1 = 0;        // tiers are numbered from 1
+inline constexpr uint32_t kL1 = 0;  // tiers are numbered from 1
+inline constexpr uint16_t kNoTier = UINT16_MAX;
 inline constexpr uint32_t kTiersMax = 8;  // L1 included
 
 // Set in the index beside the tiers' bits: reserved, being written or being loaded, and not yet in any tier.

@@ -219,6 +219,7 @@ void StorageManager::start_writes() {
         continue;
       }
       flow->started = true;
+      flow->begun = clock_.now();
       flow->secret = tiers[flow->tier - 1]->secret(flow->where.place);
       flows.push_back(flow);
     }
@@ -286,6 +287,7 @@ void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
   if (result) {
     ++state.counts.writes;
     state.counts.write_bytes += payload;
+    took(state.latencies->writes, flow->begun);
     state.residency->insert(flow->block, payload, flow->where.place, flow->where.bucket, flow->where.segment,
                             flow->rank);
     blocks_[flow->block].fate = MissReason::kNone;

@@ -361,6 +361,23 @@ class Stats(Case):
         self.assertRegex(text, "uring|psync")
         self.assertIn("256 MiB", text)
 
+    def test_X1_figures_of_tiers_and_namespaces(self) -> None:
+        self.put("a", 50_000, "one")
+        self.put("b", 60_000, "two")
+        document = self.run_json("stats", self.store)
+        for tier in document["tiers"]:
+            self.assertEqual(0, sum(tier["misses"].values()) + sum(tier["drops"].values()))
+            for latency in (tier["read_latency"], tier["write_latency"]):
+                self.assertEqual({"count", "mean_us", "p50_us", "p90_us", "p99_us", "max_us"}, set(latency))
+        by_model = {space["model_id"]: space for space in document["namespaces"]}
+        self.assertEqual((1, 50_000), (by_model["one"]["blocks"], by_model["one"]["bytes"]))
+        self.assertEqual((1, 60_000), (by_model["two"]["blocks"], by_model["two"]["bytes"]))
+        self.assertEqual((0, 0), (by_model["two"]["keys"]["asked"], document["of_no_namespace"]["asked"]))
+        text = self.run_cli("stats", self.store).stdout.decode()
+        self.assertRegex(text, r"since this process opened the store:\nTIER +HITS +MISSES +LOADS")
+        self.assertIn("keys: 0 asked, 0 delivered, 0 missed", text)
+        self.assertIn(root_of("two").hex(), text)
+
     def test_capacity_is_kept_by_the_store(self) -> None:
         self.put("a", 5000)
         self.put("b", 5000)  # without --capacity
