@@ -130,8 +130,9 @@ void add_mock(std::vector<Entry>& table) {
                           kUnlimited));
   table.push_back(entry("tiers[].mock.latency", Kind::kDuration, OF_TIER(mock.latency),
                         "Added to each of its operations."));
-  table.push_back(entry("tiers[].mock.backing", Kind::kText, OF_TIER(mock.backing),
-                        "A file that holds its blocks, shared between processes; empty: its own memory."));
+  table.push_back(
+      entry("tiers[].mock.backing", Kind::kText, OF_TIER(mock.backing),
+            "A directory that holds its blocks, shared between processes; empty: its own memory."));
 }
 
 void add_flows(std::vector<Entry>& table) {
