@@ -236,6 +236,9 @@ void StorageManager::settle_into(IntoOperation::State& into) {
       if (i < result.delivered) {
         if (item.buffer != nullptr && keep(item.source, item.block, into.write_back)) adopt(item.buffer);
         touch_all(item.block, time - i);
+        if (writes_on_hit_ && item.buffer != nullptr && item.buffer->resident) {
+          queue_writes(item.buffer, policy::StoreMoment::kSeenAgain, nullptr);
+        }
         result.source.push_back(item.source);
         count_delivered(into.keys[i], item.block, item.source);
       } else {

@@ -57,6 +57,20 @@ TEST_F(PolicyRules, S5_second_touch_writes_what_is_seen_again) {
   EXPECT_EQ(tiers_[0]->records(), 3u);
 }
 
+TEST_F(PolicyRules, S5_second_touch_sees_a_get_into_too) {
+  open_with({"second_touch"});
+  store_chain(1, 2);
+  settle();
+  std::vector<std::byte> memory(2 * kBlock);
+  const RegionId region = store_->register_region(memory.data(), memory.size()).value();
+  auto into =
+      store_->get_into(keys(1, 2), std::vector<RegionSlice>{{region, 0, kBlock}, {region, kBlock, kBlock}});
+  settle();
+  EXPECT_EQ(into->result().delivered, 2u);
+  EXPECT_EQ(tiers_[0]->records(), 2u);
+  EXPECT_TRUE(store_->unregister_region(region));
+}
+
 TEST_F(PolicyRules, S5_second_touch_in_staging_writes_what_is_stored_again) {
   options_.l1.mode = L1Mode::kStaging;
   open_with({"second_touch"});
