@@ -199,8 +199,10 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
       state.counts.load_bytes += buffer->meta.payload_bytes;
       took(state.latencies->reads, load->begun);
       // Of a shared tier's block only the record says which namespace it is of.
-      Block& block = blocks_[load->block];
-      if (block.name_space == kNoNamespace) block.name_space = namespaces_.number(buffer->meta.root);
+      if (blocks_[load->block].name_space == kNoNamespace) {
+        blocks_[load->block].name_space = namespaces_.number(buffer->meta.root);
+        join_family(load->block, buffer->meta.family, buffer->meta.member);
+      }
       buffer->summed = true;
     } else {
       reason = read_failed(load->block, load->tier, load->place, result.error(), held);

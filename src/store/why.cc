@@ -25,8 +25,8 @@ KeyStory StorageManager::why(const Key& key) const {
     const ResidenceId id = state.residency->find(block);
     if (id == kNoResidence) continue;
     const Residence& residence = (*state.residency)[id];
-    story.places.push_back({static_cast<uint16_t>(tier), state.name, residence.payload_bytes, parent,
-                            answers(tier, id, false)});
+    story.places.push_back(
+        {static_cast<uint16_t>(tier), state.name, residence.payload_bytes, parent, answers(tier, id, false)});
   }
   return story;
 }
