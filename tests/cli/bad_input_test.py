@@ -20,7 +20,7 @@ from harness import BIN, FAILED, NOBODY, SMALL, USAGE, Case, Says, digest_of, ma
 
 class BadInput(Case):
     def test_unknown_command_flag_and_shell(self) -> None:
-        self.refused("frobnicate", says=("frobnicate", "put, get, ls, lookup, scrub, stats"))
+        self.refused("frobnicate", says=("frobnicate", "put, get, ls, lookup, why, scrub, stats"))
         self.refused("ls", self.store, "--frob", says=("--frob", "--blocks", "--json"))
         self.refused("--frob", says=("--frob",))
         self.refused("completion", "fish", says=("fish", "bash"))
@@ -41,7 +41,7 @@ class BadInput(Case):
     def test_wrong_keys(self) -> None:
         file = self.file("a", 100)
         for key, word in (("abcd", "4 characters"), ("ab" * 33, "66 characters"), ("zz" * 32, "position 0")):
-            for command, *rest in (("put", file), ("get", "-o", "-"), ("lookup",)):
+            for command, *rest in (("put", file), ("get", "-o", "-"), ("lookup",), ("why",)):
                 arguments = (command, self.store, *rest, "--namespace", "m", "--key", key)
                 self.refused(*arguments, says=(key, "64", word))
         self.assertFalse(self.store.exists(), "bad input must make nothing")
@@ -87,6 +87,7 @@ class BadInput(Case):
 
 class BadDirectory(Case):
     READERS = (("ls",), ("scrub",), ("stats",), ("lookup", "--namespace", "m", "--key", digest_of(1)),
+               ("why", "--namespace", "m", "--key", digest_of(1)),
                ("get", "--namespace", "m", "--key", digest_of(1), "-o", "-"))
 
     def refused_by_all(self, directory: Path, says: Says, exit_code: int = USAGE) -> None:
