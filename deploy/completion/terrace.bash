@@ -14,7 +14,7 @@ _terrace() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=
   COMPREPLY=()
   if [[ $COMP_CWORD -eq 1 ]]; then
-    words='put get ls lookup why scrub stats simulate config completion --help --version'
+    words='put get ls lookup why scrub stats simulate config bench completion --help --version'
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
     return
   fi
@@ -26,9 +26,20 @@ _terrace() {
     fi
     command="config ${COMP_WORDS[2]}"
   fi
+  if [[ $command == bench ]]; then
+    if [[ $COMP_CWORD -eq 2 ]]; then
+      mapfile -t COMPREPLY < <(compgen -W 'write-back staging --help' -- "$current")
+      return
+    fi
+    command="bench ${COMP_WORDS[2]}"
+  fi
   case $previous in
     --manifest | -o | --output | --trace | --plot | --file)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return
+      ;;
+    --dir)
+      mapfile -t COMPREPLY < <(compgen -d -- "$current")
       return
       ;;
     --io)
@@ -51,9 +62,11 @@ _terrace() {
       ;;
     --namespace | --key | --capacity | --l1 | --*-blocks | --block-*) return ;;
     --session-interval | --disk-capacity) return ;;
+    --bytes | --bandwidth | --latency | --rounds | --least-ratio) return ;;
   esac
   if [[ $current != -* ]]; then
     case $command,$COMP_CWORD in
+      bench\ *) ;;
       config\ *) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
       completion,*) mapfile -t COMPREPLY < <(compgen -W bash -- "$current") ;;
       put,2 | get,2 | lookup,2 | why,2 | stats,2)
@@ -78,6 +91,10 @@ _terrace() {
     config\ check) words='--open --set --json --help' ;;
     config\ schema) words='--markdown --json --help' ;;
     config\ import) words='--format -o --output --disk-capacity --open --json --help' ;;
+    bench\ write-back) words='--bandwidth --latency --bytes --block-bytes --rounds --dir --json --help' ;;
+    bench\ staging)
+      words='--bytes --block-bytes --l1 --bandwidth --least-ratio --rounds --dir --json --help'
+      ;;
     scrub | completion) words='--json --help' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

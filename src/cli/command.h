@@ -33,6 +33,7 @@ void add_scrub(CLI::App& program, Invocation& invocation);
 void add_stats(CLI::App& program, Invocation& invocation);
 void add_simulate(CLI::App& program, Invocation& invocation);
 void add_config(CLI::App& program, Invocation& invocation);
+void add_bench(CLI::App& program, Invocation& invocation);
 void add_completion(CLI::App& program, Invocation& invocation);
 
 // Parses and runs. Returns the process's exit code.

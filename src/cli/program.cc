@@ -27,6 +27,7 @@ void build(CLI::App& program, Invocation& invocation) {
   add_stats(program, invocation);
   add_simulate(program, invocation);
   add_config(program, invocation);
+  add_bench(program, invocation);
   add_completion(program, invocation);
   program.footer(
       "terrace COMMAND --help has each command's flags and examples.\n"
