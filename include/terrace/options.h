@@ -81,7 +81,7 @@ struct StoreOptions {
   WriteBack write_back = WriteBack::kAlways;
   PrefetchPolicy prefetch_policy = PrefetchPolicy::kRetain;  // of requests that name none
   RegionLoads region_loads = RegionLoads::kDirect;
-  uint64_t store_bytes_in_flight = 0;     // 0: min(256 MiB, L1/2)
+  uint64_t store_bytes_in_flight = 0;     // 0: min(256 MiB, L1/2), headers of l1.largest_block not counted
   uint64_t prefetch_bytes_in_flight = 0;  // 0: min(256 MiB, L1/4)
   Timeout prefetch_hold = std::chrono::seconds(30);
   Timeout get_timeout = std::chrono::seconds(2);

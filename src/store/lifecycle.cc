@@ -19,6 +19,15 @@ uint64_t credit_or(uint64_t configured, const L1Options& l1, uint64_t share) {
   return l1.mode == L1Mode::kOff ? kMost : std::min<uint64_t>(kMost, l1.budget / share);
 }
 
+// The default counts payloads, the bound records: four blocks of an eighth of L1 are half of it, headers or
+// not.
+uint64_t store_credit(const StoreOptions& options) {
+  const uint64_t bytes = credit_or(options.store_bytes_in_flight, options.l1, 2);
+  const uint64_t block = options.l1.largest_block;
+  if (options.store_bytes_in_flight != 0 || block == 0) return bytes;
+  return std::max(bytes, bytes / block * record::record_bytes(block));
+}
+
 }  // namespace
 
 class StorageManager::Listener final : public tier::TierListener {
@@ -44,7 +53,7 @@ std::string hashed_salt(const std::string& salt) {
 
 StorageManager::StorageManager(const StoreOptions& options, StoreParts parts)
     : options_(options),
-      store_credit_max_(credit_or(options.store_bytes_in_flight, options.l1, 2)),
+      store_credit_max_(store_credit(options)),
       prefetch_credit_max_(credit_or(options.prefetch_bytes_in_flight, options.l1, 4)),
       parts_(std::move(parts)),
       clock_(*parts_.clock),

@@ -100,6 +100,28 @@ TEST_F(ModeRules, S1_staging_answers_present_from_L2_and_in_flight_while_a_write
   EXPECT_EQ(reserve(1, 1)[0].outcome, ReserveOutcome::kPresent);
 }
 
+TEST_F(ModeRules, S1_staging_half_of_L1_is_on_its_way_at_once_headers_not_counted) {
+  options_.l1.budget = 32 << 20;
+  options_.l1.largest_block = 4 << 20;
+  open_mode(L1Mode::kStaging);
+  tiers_[0]->hold_writes = true;
+  const auto reserve_in_time = [&](int n) {
+    const BlockSpec spec{key(n), 4 << 20, {}, {}};
+    auto answers = store_->reserve_wait({root_, {}, std::span(&spec, 1)}, Timeout(0));
+    return answers && answers->size() == 1 && (*answers)[0].reservation &&
+           store_->commit(std::span(&(*answers)[0].reservation, 1), {queue_, 1});
+  };
+  for (int n = 1; n <= 4; ++n) EXPECT_TRUE(reserve_in_time(n)) << n;
+  EXPECT_FALSE(reserve_in_time(5));
+  settle();
+  EXPECT_FALSE(reserve_in_time(5));
+  tiers_[0]->release_writes();
+  settle();
+  EXPECT_TRUE(reserve_in_time(5));
+  settle();
+  EXPECT_EQ(places(keys(1, 4)), std::vector<TierMask>(4, tier_bit(1)));
+}
+
 TEST_F(ModeRules, S2_staging_a_second_commit_of_a_key_joins_the_first_ones_write) {
   open_mode(L1Mode::kStaging);
   auto first = reserve(1, 1), second = reserve(1, 1);
