@@ -65,9 +65,9 @@ Json document_of(const WriteBackPlan& plan, std::span<const WriteBackRow> rows) 
 
 std::string text_of(const WriteBackPlan& plan, std::span<const WriteBackRow> rows) {
   std::string text = fmt::format(
-      "{} of {} that another process stored, behind {} a second and {}; median, min to max of {}\n\n",
+      "{} of {} that another process stored, behind {:.3g} GB/s and {}; median, min to max of {}\n\n",
       count_of(plan.chain.keys.size(), "block"), base::format_size(plan.chain.block_bytes),
-      base::format_size(plan.bytes_per_second), base::format_duration(plan.latency),
+      static_cast<double>(plan.bytes_per_second) / 1e9, base::format_duration(plan.latency),
       count_of(plan.rounds, "round"));
   Table table({"PATH", "WRITE-BACK", ">FIRST MS", ">MIN", ">MAX", ">SECOND MS", ">MIN", ">MAX", "FIRST FROM",
                "SECOND FROM"});
