@@ -10,6 +10,7 @@ Runs the checks that need no build, all of them by default:
 
   format   clang-format 19 over .h and .cc (./dev fmt repairs)
   layers   an include may only point down the layers, and only at a layer named in DEPS
+  rules    docs/semantics.md names tests that are there and cite the rule
   tidy     lengths, banned names, leftovers, machine paths, download hosts
   shell    shellcheck
   python   every Python file compiles
@@ -21,12 +22,12 @@ examples:
 TEXT
 }
 
-checks_all=(self format layers tidy shell python)
+checks_all=(self format layers rules tidy shell python)
 checks=()
 for argument in "$@"; do
   case $argument in
     -h | --help) usage && exit 0 ;;
-    self | format | layers | tidy | shell | python) checks+=("$argument") ;;
+    self | format | layers | rules | tidy | shell | python) checks+=("$argument") ;;
     *) usage_error "unknown check '$argument'; one of: ${checks_all[*]}" ;;
   esac
 done
@@ -49,6 +50,7 @@ check_format() {
     { grep ': error: ' || true; } | sed -E 's/:[0-9]+: error: .*/: not formatted (.\/dev fmt)/' | sort -u
 }
 check_layers() { python3 tools/lint/layers.py; }
+check_rules() { python3 tools/lint/rules.py; }
 check_tidy() { python3 tools/lint/tidy.py; }
 check_shell() { list --shebang sh .sh .bash | xargs -0 -r shellcheck -x -P SCRIPTDIR -P .; }
 check_python() { list --shebang python .py | xargs -0 -r python3 -m py_compile; }

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dev"))
 import count_tests
 import cpp
 import layers
+import rules
 import tidy
 
 
@@ -86,6 +87,24 @@ class Layers(Tree):
 
     def test_file_outside_a_layer_fails(self) -> None:
         self.assertEqual(1, len(self.problems("src/util/misc.h", "<vector>")))
+
+
+class Rules(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        path = Path(directory.name) / "store_rules_test.cc"
+        path.write_text("TEST_F(StoreRules, S1_gives_buffers) {\n")
+        self.known = {path.name: [path]}
+
+    def test_a_cited_test_that_is_there_passes(self) -> None:
+        self.assertEqual([], rules.check_cell("S1", "`store_rules_test`: S1", self.known))
+
+    def test_a_missing_citation_a_missing_file_and_an_empty_cell_are_named(self) -> None:
+        for cell, problem in (("`store_rules_test`: S2", "no test of store_rules_test cites S2"),
+                              ("`other_test`: S1", "there is no other_test.cc"),
+                              ("", "names no test file")):
+            self.assertIn(problem, "".join(rules.check_cell("S1", cell, self.known)))
 
 
 class Tidy(unittest.TestCase):
