@@ -150,8 +150,9 @@ struct IntoOperation::State final : store::LoadWaiter, std::enable_shared_from_t
     std::byte* header = nullptr;
     std::byte* tail = nullptr;
     tier::ReadTicket ticket = 0;
-    bool again = false;   // read once more after it failed verification (R6)
-    bool missed = false;  // answered as a miss while IO still runs
+    bool holds_block = false;  // a reference, until released
+    bool again = false;        // read once more after it failed verification (R6)
+    bool missed = false;       // answered as a miss while IO still runs
   };
   void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;
   std::vector<Key> keys;

@@ -120,6 +120,9 @@ void StorageManager::start_from_tier(const std::shared_ptr<IntoOperation::State>
   Residency& residency = *tier_state(tier).residency;
   item.reason = MissReason::kNone;
   item.phase = Phase::kDirect;
+  // Removed meanwhile, its number must not name another block before this has ended.
+  blocks_.add_ref(item.block);
+  item.holds_block = true;
   item.residence = residency.find(item.block);
   item.generation = residency[item.residence].generation;
   item.place = residency[item.residence].place;
@@ -138,7 +141,7 @@ void StorageManager::issue_direct(const DirectRead& read) {
   {
     Lock lock(mutex_);
     tier = tier_state(read.tier).tier.get();
-    key = blocks_[item.block].key;
+    key = read.into->keys[read.index];
     deadline = base::after(clock_.now(), options_.operation_timeout);
   }
   const uint64_t whole = base::round_down(item.to.size(), base::kPage);
@@ -261,6 +264,9 @@ void StorageManager::settle_into(IntoOperation::State& into) {
   if (std::ranges::any_of(into.items, [&](const auto& item) { return into.touching(item); })) return;
   into.released_sent = true;
   --intos_running_;
+  for (auto& item : into.items) {
+    if (std::exchange(item.holds_block, false)) blocks_.release(item.block);
+  }
   Completion event;
   event.kind = EventKind::kReleased;
   post_event(into.notify, event);
