@@ -1,12 +1,14 @@
 #include "lab/specimen.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "io/sim/sim_file_system.h"
+#include "policy/eviction.h"
 #include "tier/disk/layout.h"
 
 namespace terrace::lab {
@@ -14,6 +16,7 @@ namespace {
 
 namespace disk = tier::disk;
 
+constexpr uint64_t kSeedsATurn = 25;  // specimens are made for so many cases or twice as many
 constexpr Timeout kTimeout = std::chrono::seconds(10);
 
 MachineOptions machine_options(const SpecimenOptions& options) {
@@ -23,9 +26,14 @@ MachineOptions machine_options(const SpecimenOptions& options) {
   machine.disk.segment_bytes = 256 * base::kKiB;
   machine.disk.capacity_bytes = 24 * machine.disk.segment_bytes;
   machine.store.l1.budget = 4 * base::kMiB;
-  // Half of them in staging, a third leaves L1 by policy: what is read comes from the disk in every way.
-  if (options.seed % 2 == 1) machine.store.l1.mode = L1Mode::kStaging;
-  if (options.seed % 3 == 1) machine.disk_rules.store_policy = "skip_l1";
+  // Every mode, and every policy under which the disk holds the whole catalog: what another policy keeps off
+  // the disk, nothing there can be mistaken for.
+  constexpr std::array kModes{L1Mode::kCache, L1Mode::kStaging, L1Mode::kOff};
+  const uint64_t turn = options.seed / kSeedsATurn;
+  const auto eviction = policy::eviction_policy_names();
+  machine.store.l1.mode = kModes[turn % kModes.size()];
+  machine.disk_rules.store_policy = turn % 2 == 1 ? "skip_l1" : "write_through";
+  machine.disk_rules.eviction = eviction[turn % eviction.size()];
   machine.latency = std::chrono::microseconds(5);
   return machine;
 }
