@@ -97,7 +97,8 @@ namespace terrace {
 struct LookupOperation::State final {
   std::shared_ptr<store::StorageManager> manager;
   std::vector<Key> keys;
-  size_t unanswered = 0;  // tiers asked
+  size_t unanswered = 0;        // tiers asked
+  uint64_t removals_begun = 0;  // when they were asked
   bool ended = false;
   Notify notify;
   base::TimerId timer = 0;

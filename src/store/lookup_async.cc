@@ -34,6 +34,7 @@ Result<LookupOperation> StorageManager::lookup_async(std::span<const Key> keys, 
       if (!ask.empty()) questions.emplace_back(tier, std::move(ask));
     }
     state->unanswered = questions.size();
+    state->removals_begun = removals_begun_;
   }
   LookupOperation operation;
   operation.state_ = state;
@@ -79,6 +80,8 @@ void StorageManager::present_elsewhere(uint32_t tier, const std::shared_ptr<Look
         state.absence.note(lookup->keys[i], until);
         continue;
       }
+      // It may have been there before a removal that has been acknowledged since (D1).
+      if (lookup->removals_begun != removals_begun_) continue;
       const BlockId block = blocks_.acquire(lookup->keys[i]);
       if (state.residency->find(block) == kNoResidence && writing(block, tier) == nullptr &&
           !closed_.load()) {

@@ -10,6 +10,7 @@ namespace terrace::store {
 // removals.
 uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool erase, Removal& removal) {
   uint64_t found = 0;
+  ++removals_begun_;
   // All of them first: a block that is only the parent of another one here would be gone when its turn comes.
   for (const BlockId block : blocks) blocks_.add_ref(block);
   for (const BlockId block : blocks) {

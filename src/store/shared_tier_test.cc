@@ -141,6 +141,23 @@ TEST_F(SharedTier, D1_remove_reaches_what_this_store_never_saw) {
   EXPECT_EQ(backing_->blocks(), 0u);
 }
 
+TEST_F(SharedTier, D1_an_answer_from_before_a_removal_makes_nothing_visible) {
+  Node a = open(), b = open();
+  store_chain(*a.store, 1, 2);
+  executor_.run_for(std::chrono::seconds(1));
+  b.mock->set_faults({.delay = std::chrono::milliseconds(2)});  // what was asked first is answered last
+  auto running = b.store->lookup_async(keys_of(1, 2), std::chrono::seconds(1));
+  b.mock->set_faults({});
+  const auto record = *backing_->get(key_of(1));
+  ASSERT_TRUE(b.store->remove(keys_of(1, 2)));
+  // The tier answers as if it had looked before the removal.
+  ASSERT_TRUE(backing_->reserve(record.bytes.size()));
+  ASSERT_TRUE(backing_->put(record));
+  executor_.run_for(std::chrono::milliseconds(500));
+  EXPECT_TRUE(running->ready());
+  EXPECT_EQ(b.store->lookup(keys_of(1, 2))->found, 0u);
+}
+
 TEST_F(SharedTier, R6_a_damaged_record_is_read_once_more_then_absent_here_and_left_alone) {
   Node a = open(), b = open();
   store_chain(*a.store, 1, 1);

@@ -370,6 +370,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   uint64_t loads_running_ TERRACE_GUARDED_BY(mutex_) = 0;  // also those no map entry names any more
   uint64_t intos_running_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t removals_running_ TERRACE_GUARDED_BY(mutex_) = 0;
+  uint64_t removals_begun_ TERRACE_GUARDED_BY(mutex_) = 0;
   std::deque<std::shared_ptr<PrefetchTicket::State>> prefetches_
       TERRACE_GUARDED_BY(mutex_);  // not all asked yet
   uint64_t prefetch_bytes_ TERRACE_GUARDED_BY(mutex_) = 0;
