@@ -18,11 +18,27 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(terrace_flags INTERFACE
     -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
 endif()
+if(TERRACE_HOOKS)
+  add_compile_definitions(TERRACE_HOOKS)  # for all: headers differ with it
+endif()
 if(TERRACE_SANITIZE)
   # The vptr check probes memory through a pipe and reports falsely in a process without free descriptors,
   # which is what one of our tests is about.
   add_compile_options(-fsanitize=${TERRACE_SANITIZE} -fno-sanitize-recover=all -fno-sanitize=vptr)
   add_link_options(-fsanitize=${TERRACE_SANITIZE} -fno-sanitize=vptr)
+endif()
+if(TERRACE_SANITIZE STREQUAL "memory")
+  # It must see every write: what can be compiled here is not taken from a library.
+  add_compile_definitions(XXH_INLINE_ALL FMT_HEADER_ONLY _GLIBCXX_EXTERN_TEMPLATE=0)
+endif()
+if(TERRACE_BUILD_FUZZ)
+  # Counters and comparisons that guide libFuzzer; only terrace-fuzz links its main.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()
+if(TERRACE_COVERAGE)
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
 endif()
 
 find_program(TERRACE_MOLD mold)

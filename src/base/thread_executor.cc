@@ -10,7 +10,7 @@
 namespace terrace::base {
 
 ThreadExecutor::ThreadExecutor(const char* name) : thread_([this] { run(); }) {
-  thread_id_ = thread_.get_id();  // tasks read it, but none can be posted before this constructor returns
+  thread_id_ = thread_.id();  // tasks read it, but none can be posted before this constructor returns
   pthread_setname_np(thread_.native_handle(), std::string(name).substr(0, 15).c_str());
 }
 
@@ -25,7 +25,8 @@ void ThreadExecutor::stop() {
     stopping_ = true;
     work_.notify_one();
   }
-  std::call_once(joined_, [this] { thread_.join(); });
+  Lock lock(joining_);  // whoever comes second waits, too
+  thread_.join();
 }
 
 // Conditions are notified under their mutex: whoever learns of the effect may destroy the executor next.

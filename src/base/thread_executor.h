@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -16,6 +15,7 @@
 
 #include "base/executor.h"
 #include "base/mutex.h"
+#include "base/thread.h"
 
 namespace terrace::base {
 
@@ -62,9 +62,9 @@ class ThreadExecutor final : public Executor {
   Condition signalled_;
 
   std::vector<Task> batch_;  // the executor's thread only
-  std::once_flag joined_;
+  Mutex joining_;
   std::thread::id thread_id_;
-  std::jthread thread_;  // last: it starts when everything above is ready
+  Thread thread_;  // last: it starts when everything above is ready
 };
 
 }  // namespace terrace::base

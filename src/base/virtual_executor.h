@@ -43,6 +43,8 @@ class VirtualExecutor final : public Executor, public Clock {
   // Everything up to `time`, which is then the present.
   void run_until(TimePoint time);
   void run_for(Duration duration) { run_until(after(now_, duration)); }
+  // The whole process stands still: time passes, and nothing runs before it goes on.
+  void stall(Duration duration) { advance(after(now_, duration)); }
   // Everything, timers included, until none is left. Not for systems with periodic timers.
   void run_until_idle();
 

@@ -11,6 +11,7 @@
 #include "cli/config_commands.h"
 #include "cli/open_store.h"
 #include "cli/output.h"
+#include "cli/stats_report.h"
 
 namespace terrace::cli {
 
@@ -66,6 +67,9 @@ Json value_document(config::Kind kind, const config::Value& value) {
   return config::text_of(kind, value);
 }
 
+namespace {
+
+// Opens the store that the options describe, waits until it has recovered, and closes it. Its statistics.
 Outcome<StoreStats> open_and_close(const StoreOptions& options) {
   auto store = Store::open(options);
   if (!store) return std::unexpected(store.error());
@@ -73,6 +77,24 @@ Outcome<StoreStats> open_and_close(const StoreOptions& options) {
     return failure(Code::kDeadline, "recovery did not end in time");
   }
   return (*store)->stats();
+}
+
+}  // namespace
+
+Outcome<ExitCode> report_checked(const StoreOptions& options, bool open, Json document, std::string text,
+                                 bool json) {
+  if (open) {
+    const auto stats = open_and_close(options);
+    if (!stats) return std::unexpected(stats.error());
+    document["store"] = stats_document(*stats);
+    text += stats_text(*stats);
+  }
+  if (json) {
+    print_json(document);
+  } else {
+    print(text);
+  }
+  return ExitCode::kOk;
 }
 
 void add_config(CLI::App& program, Invocation& invocation) {

@@ -7,7 +7,6 @@
 
 #include "cli/arguments.h"
 #include "cli/config_commands.h"
-#include "cli/stats_report.h"
 
 namespace terrace::cli {
 namespace {
@@ -25,18 +24,7 @@ Outcome<ExitCode> check(const CheckArguments& arguments, bool json) {
   warn(configuration->warnings);
   Json document{{"file", file}, {"warnings", configuration->warnings}};
   std::string text = fmt::format("{}: no problems\n", file);
-  if (arguments.open) {
-    const auto stats = open_and_close(configuration->options);
-    if (!stats) return std::unexpected(stats.error());
-    document["store"] = stats_document(*stats);
-    text += stats_text(*stats);
-  }
-  if (json) {
-    print_json(document);
-  } else {
-    print(text);
-  }
-  return ExitCode::kOk;
+  return report_checked(configuration->options, arguments.open, std::move(document), std::move(text), json);
 }
 
 }  // namespace

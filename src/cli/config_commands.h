@@ -37,7 +37,9 @@ void warn(std::span<const std::string> warnings);
 // A value as JSON has it: numbers, true and false, lists; sizes and times as text with their unit.
 Json value_document(config::Kind kind, const config::Value& value);
 
-// Opens the store that the options describe, waits until it has recovered, and closes it. Its statistics.
-Outcome<StoreStats> open_and_close(const StoreOptions& options);
+// What check and import say last, as JSON or else as text. With `open` the store that the options describe is
+// opened, and closed when it has recovered: its state is said too.
+Outcome<ExitCode> report_checked(const StoreOptions& options, bool open, Json document, std::string text,
+                                 bool json);
 
 }  // namespace terrace::cli

@@ -8,7 +8,6 @@
 #include "cli/arguments.h"
 #include "cli/config_commands.h"
 #include "cli/file_bytes.h"
-#include "cli/stats_report.h"
 #include "config/lmcache/import.h"
 
 namespace terrace::cli {
@@ -101,19 +100,7 @@ Outcome<ExitCode> run_import(const ImportArguments& arguments, bool json) {
     return ExitCode::kUsage;
   }
   warn(checked->warnings);
-  std::string text;
-  if (arguments.open) {
-    const auto stats = open_and_close(checked->options);
-    if (!stats) return std::unexpected(stats.error());
-    document["store"] = stats_document(*stats);
-    text = stats_text(*stats);
-  }
-  if (json) {
-    print_json(document);
-  } else {
-    print(text);
-  }
-  return ExitCode::kOk;
+  return report_checked(checked->options, arguments.open, std::move(document), "", json);
 }
 
 }  // namespace

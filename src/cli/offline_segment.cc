@@ -6,6 +6,7 @@
 #include "cli/offline_store.h"
 #include "memory/page_buffer.h"
 #include "record/layout.h"
+#include "tier/disk/options.h"
 
 namespace terrace::cli {
 namespace {
@@ -30,7 +31,10 @@ class TableReader {
 
   OfflineSegment read() {
     open_data();
-    if (read_table() && open_header() && (header_.flags & disk::kRetiredFlag) == 0) read_entries();
+    const bool sound = read_table(disk::kPage) && open_header();
+    if (!sound || (header_.flags & disk::kRetiredFlag) != 0) return std::move(segment_);
+    // As much as the header speaks of, however long the file is.
+    if (read_table(disk::table_bytes(header_.slot_count))) read_entries();
     return std::move(segment_);
   }
 
@@ -49,8 +53,8 @@ class TableReader {
     }
   }
 
-  bool read_table() {
-    auto table = read_control_file(files_, table_path_, UINT64_MAX);
+  bool read_table(uint64_t bytes_max) {
+    auto table = read_control_file(files_, table_path_, bytes_max);
     if (table) {
       table_ = *std::move(table);
       return true;
@@ -74,7 +78,8 @@ class TableReader {
       what = "it is of another store";
     } else if (header->segment != segment_.number) {
       what = fmt::format("it is of segment {}", header->segment);
-    } else if (disk::table_bytes(header->slot_count) > disk::kSegmentOverhead + header->segment_bytes) {
+    } else if (header->segment_bytes > disk::kSegmentBytesMax ||
+               disk::table_bytes(header->slot_count) > disk::kSegmentOverhead + header->segment_bytes) {
       what =
           fmt::format("{} slots do not fit a segment of {} bytes", header->slot_count, header->segment_bytes);
     }

@@ -66,7 +66,7 @@ std::optional<uint64_t> recorded_capacity(io::FileSystem& files, const std::stri
     if (!name || !name->is_table) continue;
     const auto page = read_control_file(files, prefix + (*names)[i], disk::kPage);
     const auto header = page ? disk::open_segment_header(*page, version) : std::unexpected(page.error());
-    if (!header) continue;
+    if (!header || header->segment_bytes > disk::kSegmentBytesMax) continue;
     // A store has room for two segments at least.
     const uint64_t segments = std::max<uint64_t>(name->segment + uint64_t{1}, 2);
     needed = std::max(needed.value_or(0), segments * header->segment_bytes + disk::kReserveBytes);

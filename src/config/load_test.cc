@@ -48,6 +48,25 @@ TEST(Load, C1_file_environment_and_flags_in_rising_precedence) {
                           std::pair("l1.low_watermark", "t.yaml:3")));
 }
 
+// yaml-cpp makes documents of it without end.
+TEST(Load, a_text_that_begins_with_a_comma_is_refused) {
+  EXPECT_THAT(problems_of(load_all(", l1.budget: 1GiB\n")), ElementsAre(HasSubstr("t.yaml:1: ")));
+}
+
+// Aliases make more of a file than its bytes: what is made of them has bounds of its own (P12).
+TEST(Load, aliases_of_something_large_are_refused_in_bounded_memory) {
+  std::string keys = "tiers: [&t {", again, words = "{name: a, kind: mock, disk.paths: [&w ";
+  for (int i = 0; i < 3000; ++i) keys += "k" + std::to_string(i) + ": 1, ";
+  for (int i = 0; i < 3000; ++i) again += ", *t";
+  words += std::string(100'000, 'x');
+  for (int i = 0; i < 3000; ++i) words += ", *w";
+  const auto many = problems_of(load_all(keys + "}" + again + "]"));
+  EXPECT_THAT(many, Contains(HasSubstr("too much of it for a configuration")));
+  EXPECT_LT(many.size(), 10'000u);
+  EXPECT_THAT(problems_of(load_all("tiers: [" + words + "]}]")),
+              ElementsAre(HasSubstr("too much of it for a configuration")));
+}
+
 TEST(Load, C1_tiers_from_all_three_sources) {
   const auto loaded = load_all(
       "tiers:\n"

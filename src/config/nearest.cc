@@ -13,18 +13,21 @@ namespace {
 constexpr size_t kNameMax = 100;     // no key is this long; a longer text resembles none
 constexpr size_t kOtherSection = 2;  // as far as two letters
 
-// How many letters must be added, dropped or changed.
-size_t distance(std::string_view a, std::string_view b) {
+// How many letters must be added, dropped or changed; `most` when they are as many or more.
+size_t distance(std::string_view a, std::string_view b, size_t most) {
+  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= most) return most;
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
+    size_t diagonal = row[0], least = i + 1;
+    row[0] = least;
     for (size_t j = 0; j < b.size(); ++j) {
       const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
       diagonal = row[j + 1];
       row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+      least = std::min(least, row[j + 1]);
     }
+    if (least >= most) return most;
   }
   return row[b.size()];
 }
@@ -43,7 +46,7 @@ std::string nearest(std::string_view name, const NameOf& name_of_key) {
   for (const Entry& entry : schema()) {
     const std::string candidate = name_of_key(entry);
     const size_t steps =
-        std::min(distance(name, candidate), ends_as(candidate, name) ? kOtherSection : kNameMax);
+        std::min(distance(name, candidate, least), ends_as(candidate, name) ? kOtherSection : kNameMax);
     if (steps >= least) continue;
     least = steps;
     best = candidate;

@@ -3,12 +3,14 @@
 
 #include "config/schema.h"
 #include "config/source.h"
+#include "config/yaml_documents.h"
 
 namespace terrace::config {
 namespace {
 
-// Far beyond any schema; aliases of aliases end here.
-constexpr size_t kSettingsMax = 4096;
+// Far beyond any schema and any file that is read; aliases of what is large, and of aliases, end here.
+constexpr size_t kNodesMax = 8192;
+constexpr size_t kTextBytesMax = 1 << 20;
 constexpr size_t kDepthMax = 8;
 
 class YamlReader {
@@ -17,11 +19,13 @@ class YamlReader {
 
   Source read(const std::string& text) {
     try {
-      const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-      if (documents.size() > 1) {
-        report(documents[1], "", "a second document: a configuration is one");
-      } else if (!documents.empty()) {
-        walk(documents[0], "", place_of(documents[0]), 0);
+      if (const auto second = second_document(text)) {
+        source_.problems.push_back(
+            {place_of(*second), "", "", "", "a second document: a configuration is one"});
+      } else {
+        const YAML::Node document = YAML::Load(text);
+        walk(document, "", place_of(document), 0);
+        if (too_much()) report(document, "", "too much of it for a configuration");
       }
     } catch (const YAML::Exception& error) {
       source_.problems.push_back({place_of(error.mark), "", "", "", "not YAML: " + error.msg});
@@ -39,15 +43,22 @@ class YamlReader {
     source_.problems.push_back({place_of(node), key, "", "", std::move(message)});
   }
 
+  bool too_much() const { return nodes_ > kNodesMax || text_bytes_ > kTextBytesMax; }
+
+  std::string text_of(const YAML::Node& node) {
+    text_bytes_ += node.Scalar().size();
+    return node.Scalar();
+  }
+
   void walk(const YAML::Node& node, const std::string& path, const std::string& origin, size_t depth) {
-    if (depth > kDepthMax || source_.settings.size() >= kSettingsMax) {
-      if (source_.problems.empty()) report(node, path, "too much of it for a configuration");
+    if (depth > kDepthMax) {
+      report(node, path, "sections in sections in sections: no key is so deep");
     } else if (node.IsMap()) {
       walk_map(node, path, depth);
     } else if (node.IsSequence()) {
       walk_list(node, path, origin, depth);
     } else if (node.IsScalar() && !path.empty()) {
-      leaf(path, {node.Scalar()}, false, origin);
+      leaf(path, {text_of(node)}, false, origin);
     } else if (path.empty() && !node.IsNull()) {
       report(node, "", "not a configuration: keys with values, such as 'l1.budget: 8GiB'");
     } else if (find_key(path)) {
@@ -58,11 +69,13 @@ class YamlReader {
   void walk_map(const YAML::Node& node, const std::string& path, size_t depth) {
     if (find_key(path)) return report(node, path, "takes a value, not a section");
     for (const auto& pair : node) {
+      ++nodes_;
+      if (too_much()) return;
       if (!pair.first.IsScalar()) {
         report(pair.first, path, "a key is a word");
         continue;
       }
-      const std::string name = path.empty() ? pair.first.Scalar() : path + "." + pair.first.Scalar();
+      const std::string name = path.empty() ? text_of(pair.first) : path + "." + text_of(pair.first);
       if (find_key(name) || is_section(name)) {
         walk(pair.second, name, place_of(pair.first), depth + 1);
       } else {
@@ -73,13 +86,18 @@ class YamlReader {
 
   void walk_list(const YAML::Node& node, const std::string& path, const std::string& origin, size_t depth) {
     if (path == "tiers") {
-      for (size_t i = 0; i < node.size(); ++i) walk_tier(node[i], fmt::format("tiers[{}]", i), depth);
+      for (size_t i = 0; i < node.size() && !too_much(); ++i) {
+        ++nodes_;
+        walk_tier(node[i], fmt::format("tiers[{}]", i), depth);
+      }
       return;
     }
     std::vector<std::string> texts;
     for (const YAML::Node& element : node) {
+      ++nodes_;
+      if (too_much()) return;
       if (!element.IsScalar()) return report(element, path, "not a list of texts");
-      texts.push_back(element.Scalar());
+      texts.push_back(text_of(element));
     }
     leaf(path, std::move(texts), true, origin);
   }
@@ -101,6 +119,7 @@ class YamlReader {
 
   std::string file_;
   Source source_;
+  size_t nodes_ = 0, text_bytes_ = 0;  // visited, taken
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "io/file_size_signal.h"
 #include "io/os_error.h"
 #include "io/test_support.h"
 
@@ -155,6 +157,22 @@ TEST_F(PosixFiles, lock_of_a_dead_process_is_free) {
   ASSERT_EQ(status, 0);
   EXPECT_EQ(*files_.lock_owner(directory_ / "lock"), child);
   EXPECT_TRUE(files_.lock(directory_ / "lock"));
+}
+
+// Where nothing can be written, as on a full device: the lock holds, it only names nobody.
+TEST_F(PosixFiles, lock_needs_no_room) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const FileSizeSignalHeld held;
+    const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+    if (::setrlimit(RLIMIT_FSIZE, &none) != 0) ::_exit(2);
+    auto lock = files_.lock(directory_ / "lock");
+    const bool excludes = lock && files_.lock(directory_ / "lock").error().code == Code::kInUse;
+    ::_exit(excludes && !files_.lock_owner(directory_ / "lock") ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(PosixFiles, boot_id_stays_and_random_bytes_do_not) {

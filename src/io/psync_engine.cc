@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hooks.h"
 #include "base/mutex.h"
 
 namespace terrace::io {
@@ -107,9 +108,11 @@ void PsyncEngine::run() {
       request = std::move(queue_.front());
       queue_.pop_front();
     }
+    TERRACE_CRASH_POINT("io.psync_takes");
     Transfer transfer(std::move(request), options_.piece_max);
     const Result<void> result = perform(transfer);
     if (result) drop(transfer.request());
+    TERRACE_CRASH_POINT("io.psync_performed");
     IoDone done = transfer.take_done();
     done(result);
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 
 namespace terrace::io {
 namespace {
@@ -73,7 +74,7 @@ bool IoScheduler::cancel(IoTicket ticket) {
       if (found == queue.end() || found->ticket != ticket || !found->request.done) continue;
       done = std::move(found->request.done);
       found->request.done = nullptr;
-      --queued_[of];
+      if (!TERRACE_MUTANT("io.cancelled_still_counts")) --queued_[of];
       ++stats_.cancelled;
       // At most half of a queue are entries to be skipped, so cancelling cannot fill it.
       if (queue.size() > 2 * queued_[of])
@@ -83,6 +84,7 @@ bool IoScheduler::cancel(IoTicket ticket) {
     ++callbacks_;
   }
   start_ready();  // what stood behind it may fit
+  TERRACE_PROBE("io.cancelled_while_queued");
   done(fail(Code::kCancelled, "cancelled before it reached the device"));
   base::Lock lock(mutex_);
   --callbacks_;
@@ -133,7 +135,10 @@ void IoScheduler::start_ready() {
 }
 
 void IoScheduler::skip_cancelled(std::deque<Queued>& queue) const {
-  while (!queue.empty() && !queue.front().request.done) queue.pop_front();
+  while (!queue.empty() && !queue.front().request.done) {
+    TERRACE_PROBE("io.skips_a_cancelled_request");
+    queue.pop_front();
+  }
 }
 
 IoClass IoScheduler::next_of(IoClass first, IoClass second) const {

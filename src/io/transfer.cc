@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/hooks.h"
 #include "io/os_error.h"
 
 namespace terrace::io {
@@ -46,6 +47,7 @@ std::span<const iovec> Transfer::vectors() {
 }
 
 std::optional<Result<void>> Transfer::retry_or(std::unexpected<Error> error) {
+  if (TERRACE_MUTANT("io.interrupted_is_done")) return Result<void>();
   if (++retries_ <= kRetriesMax) return std::nullopt;
   return error;
 }
@@ -54,7 +56,10 @@ std::optional<Result<void>> Transfer::advance(int64_t returned) {
   if (returned < 0) {
     const int sys_errno = static_cast<int>(-returned);
     const auto error = os_error(sys_errno, failed_call(request_.op));
-    if (sys_errno == EINTR || sys_errno == EAGAIN) return retry_or(error);
+    if (sys_errno == EINTR || sys_errno == EAGAIN) {
+      TERRACE_PROBE("io.interrupted");
+      return retry_or(error);
+    }
     return error;
   }
   const uint64_t left = bytes_ - moved_;
@@ -62,7 +67,10 @@ std::optional<Result<void>> Transfer::advance(int64_t returned) {
 
   uint64_t moved = std::min(static_cast<uint64_t>(returned), left);
   // A direct transfer goes on at an aligned offset: a ragged end (of the file, usually) is moved again.
-  if (moved < left) moved = base::round_down(moved, request_.file->alignment());
+  if (moved < left) {
+    TERRACE_PROBE("io.short_transfer");
+    moved = base::round_down(moved, request_.file->alignment());
+  }
   if (moved == 0) {
     const auto error = request_.op == IoOp::kRead ? fail(Code::kCorrupt, "the file ends before the record")
                                                   : fail(Code::kIo, "the device took no bytes");
@@ -71,7 +79,7 @@ std::optional<Result<void>> Transfer::advance(int64_t returned) {
   }
   retries_ = 0;
   moved_ += moved;
-  if (moved_ == bytes_) return Result<void>();
+  if (moved_ == bytes_ || TERRACE_MUTANT("io.ignore_short_transfer")) return Result<void>();
   return std::nullopt;
 }
 

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hooks.h"
 #include "base/mutex.h"
 #include "io/os_error.h"
 
@@ -182,6 +183,7 @@ bool UringEngine::turn() {
   taken_.clear();
   start_waiting();
   if (drained_stop_ && free_.size() == depth_ && waiting_.empty()) return false;
+  TERRACE_CRASH_POINT("io.uring_enters");
   const int returned = enter(may_sleep() ? 1 : 0);
   {
     base::Lock lock(mutex_);
@@ -328,6 +330,7 @@ void UringEngine::advance(uint32_t index, int32_t returned) {
 }
 
 void UringEngine::finish(uint32_t index, Result<void> result) {
+  TERRACE_CRASH_POINT("io.uring_performed");
   IoDone done = slots_[index].transfer.take_done();
   free_.push_back(index);
   done(result);

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/hooks.h"
 #include "key/sha256.h"
 
 namespace terrace {
@@ -73,8 +74,9 @@ Key PrefixHasher::next(std::span<const uint32_t> tokens, Extra extra) {
   hash.add(tokens.data(), tokens.size_bytes());  // little-endian, as the host is (base/bytes.h)
   hash.add_u32(to_u32(extra.size()));
   for (const std::string_view bytes : extra) hash.add_field(bytes.data(), bytes.size());
-  last_ = hash.finish();
-  return last_;
+  const Key next = hash.finish();
+  if (!TERRACE_MUTANT("key.forget_prefix")) last_ = next;
+  return next;
 }
 
 std::vector<Key> block_keys(const Key& root, std::span<const uint32_t> tokens, uint32_t block_tokens) {

@@ -1,6 +1,7 @@
 #include "memory/region.h"
 
 #include "base/assert.h"
+#include "base/hooks.h"
 
 namespace terrace::memory {
 
@@ -15,7 +16,7 @@ RegionUse& RegionUse::operator=(RegionUse&& other) noexcept {
 }
 
 void RegionUse::release() {
-  if (table_ != nullptr) table_->end_use(id_);
+  if (table_ != nullptr && !TERRACE_MUTANT("memory.leak_region_use")) table_->end_use(id_);
   table_ = nullptr;
 }
 
@@ -41,7 +42,10 @@ Result<void> RegionTable::remove(RegionId id) {
   const auto address = addresses_.find(id);
   if (address == addresses_.end()) return fail(Code::kNotFound, "no such region");
   const auto region = regions_.find(address->second);
-  if (region->second.uses > 0) return fail(Code::kBusy, "operations may still touch the region");
+  if (region->second.uses > 0) {
+    TERRACE_PROBE("memory.region_still_in_use");
+    return fail(Code::kBusy, "operations may still touch the region");
+  }
   regions_.erase(region);
   addresses_.erase(address);
   return {};

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/hooks.h"
 
 namespace terrace::memory {
 
@@ -62,7 +63,10 @@ Result<Slot> SlotAllocator::allocate(uint64_t bytes) {
     segment.free_list.pop_back();
   }
   take(number, index, bytes);
-  if (slot_bytes > base::round_up(std::max<uint64_t>(bytes, 1), options_.unit)) ++usage_.inexact;
+  if (slot_bytes > base::round_up(std::max<uint64_t>(bytes, 1), options_.unit)) {
+    TERRACE_PROBE("memory.slot_of_a_larger_class");
+    ++usage_.inexact;
+  }
   return Slot{number, index, slot_bytes};
 }
 
@@ -86,7 +90,7 @@ void SlotAllocator::free(const Slot& slot, uint64_t bytes) {
   const uint64_t size = base::round_up(std::max<uint64_t>(bytes, 1), options_.unit);
   TERRACE_ASSERT(size <= segment.slot_bytes && size <= usage_.used_bytes);
   segment.is_taken[slot.index] = false;
-  segment.free_list.push_back(slot.index);
+  if (!TERRACE_MUTANT("memory.leak_slot")) segment.free_list.push_back(slot.index);
   usage_.used_bytes -= size;
   usage_.slot_bytes -= segment.slot_bytes;
   if (!segment.quarantined && segment.taken == segment.slots) {
@@ -109,7 +113,8 @@ void SlotAllocator::assign(uint32_t number, uint64_t slot_bytes) {
   Segment& segment = segments_[number];
   TERRACE_ASSERT(segment.slot_bytes == 0 && !segment.quarantined);
   segment.slot_bytes = slot_bytes;
-  segment.slots = slots_per_segment(options_, slot_bytes);
+  segment.slots =
+      slots_per_segment(options_, slot_bytes) + (TERRACE_MUTANT("memory.one_slot_too_many") ? 1 : 0);
   TERRACE_ASSERT(segment.slots > 0);
   segment.fresh = 0;
   segment.free_list.clear();

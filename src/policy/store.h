@@ -34,6 +34,10 @@ class StorePolicy {
 // "write_through", "skip_l1", "on_evict", "second_touch", "none". Adding one is one file and one line of the
 // registry (store_registry.cc).
 Outcome<std::unique_ptr<StorePolicy>> make_store_policy(std::string_view name);
+// Whether a block ever reaches the tier when L1 does not keep it (M5).
+inline bool stores_without_l1(StorePolicy& policy) {
+  return policy.writes(StoreMoment::kCommitted, {}) || policy.writes(StoreMoment::kSeenAgain, {});
+}
 std::vector<std::string_view> store_policy_names();
 
 }  // namespace terrace::policy

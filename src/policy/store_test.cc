@@ -32,6 +32,7 @@ TEST(StorePolicies, write_at_their_moment_S5) {
     EXPECT_EQ(policy->writes(StoreMoment::kLeaving, Key{}), row.leaving) << row.name;
     EXPECT_EQ(policy->leaves_l1(), row.leaves_l1) << row.name;
     EXPECT_EQ(policy->owes(), row.owes) << row.name;
+    EXPECT_EQ(stores_without_l1(*policy), row.committed || row.seen_again) << row.name;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 #include "record/layout.h"
 
 namespace terrace::record {
@@ -13,11 +14,15 @@ uint64_t part_seed(const Key& key) {
   return key.word(0);
 }
 
+bool forgets_place() {
+  return TERRACE_MUTANT("record.forget_place");
+}
+
 uint64_t header_seed(const Secret& secret, const Binding& binding) {
   std::array<std::byte, sizeof(Secret) + sizeof(Binding)> message;
   std::memcpy(message.data(), secret.data(), secret.size());
   std::memcpy(message.data() + secret.size(), binding.data(), binding.size());
-  return base::xxh3_64(message);
+  return forgets_place() ? 0 : base::xxh3_64(message);
 }
 
 uint64_t header_sum(std::span<const std::byte> header, const Secret& secret, const Binding& binding) {
@@ -45,7 +50,8 @@ Result<void> check_fields(const HeaderLayout& layout, const Binding& binding) {
     return fail(Code::kCorrupt, "record parts do not fit its payload length");
   if (layout.shards < 1 || layout.shard >= layout.shards)
     return fail(Code::kCorrupt, "record shard is out of range");
-  if (layout.binding != binding) return fail(Code::kCorrupt, "record is bound to another place");
+  if (layout.binding != binding && !forgets_place())
+    return fail(Code::kCorrupt, "record is bound to another place");
   const auto unused = std::as_bytes(std::span(layout.part_sums).subspan(layout.part_count));
   if (!all_zero(unused)) return fail(Code::kCorrupt, "record has sums of parts it does not have");
   if (!all_zero(std::as_bytes(std::span(layout.zeros))))
@@ -97,8 +103,10 @@ Result<OpenedHeader> open_header(std::span<const std::byte> header, const Secret
   HeaderLayout layout;
   std::memcpy(&layout, header.data(), sizeof layout);
   if (layout.magic != kMagic) return fail(Code::kCorrupt, "record magic is missing");
-  if (layout.header_sum != header_sum(header, secret, binding))
+  if (layout.header_sum != header_sum(header, secret, binding) && !TERRACE_MUTANT("record.skip_header_sum")) {
+    TERRACE_PROBE("record.header_sum_differs");
     return fail(Code::kCorrupt, "record header sum differs");
+  }
   // Only now: a damaged version field is damage, not another version.
   if (layout.version != kFormatVersion)
     return fail(Code::kIncompatible, "record is of another format version");
@@ -120,7 +128,8 @@ Result<void> Verifier::header(std::span<const std::byte> header) {
   parts_seen_ = 0;
   const auto opened = open_header(header, secret_, binding_);
   if (!opened) return std::unexpected(opened.error());
-  if (opened->meta.key != key_) return fail(Code::kCorrupt, "record is of another key");
+  if (opened->meta.key != key_ && !TERRACE_MUTANT("record.skip_key_compare"))
+    return fail(Code::kCorrupt, "record is of another key");
   if (opened->meta.payload_bytes != payload_bytes_)
     return fail(Code::kCorrupt, "record is of another length");
   meta_ = opened->meta;
@@ -135,7 +144,7 @@ Result<void> Verifier::part(uint32_t index, std::span<const std::byte> bytes) {
   if (bytes.size() != bytes_of_part(payload_bytes_, index))
     return fail(Code::kInvalidArgument, "part is not whole");
   parts_seen_ &= ~(uint64_t{1} << index);
-  if (base::xxh3_128(bytes, part_seed(key_)) != sums_.sums[index])
+  if (base::xxh3_128(bytes, part_seed(key_)) != sums_.sums[index] && !TERRACE_MUTANT("record.skip_part_sum"))
     return fail(Code::kCorrupt, "part sum differs");
   parts_seen_ |= uint64_t{1} << index;
   return {};

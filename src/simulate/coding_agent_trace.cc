@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kSecond = 1e9;
 constexpr int kNestingMax = 16;
+constexpr uint64_t kBlockTokensMax = 1 << 20;
 
 Outcome<std::vector<std::string>> session_files(const std::string& path) {
   namespace fs = std::filesystem;
@@ -50,14 +51,18 @@ class Session {
     builder_.new_scope();
     const auto tokens = session.find("block_size");
     if (tokens != session.end() && tokens->is_number_unsigned()) {
-      const auto value = tokens->get<uint32_t>();
+      const auto value = tokens->get<uint64_t>();
+      if (value > kBlockTokensMax) {
+        return failure(Code::kInvalidArgument,
+                       fmt::format("blocks of {} tokens; at most {} are allowed", value, kBlockTokensMax));
+      }
       if (block_tokens_ != 0 && block_tokens_ != value) {
         return failure(Code::kInvalidArgument,
                        fmt::format("blocks of {} tokens; those of the sessions before "
                                    "have {}",
                                    value, block_tokens_));
       }
-      block_tokens_ = value;
+      block_tokens_ = static_cast<uint32_t>(value);
     }
     return take_requests(session, start, "requests", 0);
   }
@@ -84,6 +89,8 @@ class Session {
     if (!request.is_object()) return failure(Code::kInvalidArgument, name + " is no object");
     const auto time = time_field(request, "t", kSecond);
     if (!time) return named(time.error());
+    // Each may be in range and their sum not.
+    if (*time > kTimeMax - start) return failure(Code::kInvalidArgument, name + ": later than 285 years");
     if (request.contains("requests"))
       return take_requests(request, start + *time, name + ".requests", depth + 1);
     if (auto ok = ids_field(request, "hash_ids", ids_); !ok) return named(ok.error());
@@ -109,6 +116,10 @@ Outcome<Trace> read_coding_agent_trace(const std::string& path, const TraceOptio
   TraceBuilder builder;
   uint32_t block_tokens = 0;
   for (size_t i = 0; i < files->size(); ++i) {
+    if (i > 0 && options.session_interval > kTimeMax / i) {
+      return failure(Code::kInvalidArgument,
+                     fmt::format("{}: the session begins later than 285 years", (*files)[i]));
+    }
     const auto read = Session(builder, block_tokens).read((*files)[i], i * options.session_interval);
     if (!read) return std::unexpected(read.error());
   }

@@ -11,10 +11,15 @@
 namespace terrace::simulate {
 namespace {
 
-constexpr double kTimeMax = 9e18;  // nanoseconds: 285 years, and below 2^63
-
 std::unexpected<Failure> bad(std::string message) {
   return failure(Code::kInvalidArgument, std::move(message));
+}
+
+// A value as a message shows it. Lists and objects by their type only: they nest as deep as a file likes, and
+// writing them out recurses.
+std::string shown(const Json& value) {
+  if (value.is_structured()) return value.type_name();
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 40);
 }
 
 }  // namespace
@@ -30,7 +35,7 @@ Outcome<std::string> read_file(const std::string& path) {
   };
   if (file == nullptr) return failed(errno);
   std::string text;
-  std::vector<char> chunk(1 << 18);
+  std::vector<char> chunk(1 << 16);
   while (const size_t done = std::fread(chunk.data(), 1, chunk.size(), file.get()))
     text.append(chunk.data(), done);
   if (std::ferror(file.get()) != 0) return failed(errno);
@@ -71,8 +76,8 @@ Outcome<uint64_t> time_field(const Json& object, const char* name, double unit) 
   const auto field = object.find(name);
   if (field == object.end()) return bad(fmt::format("no \"{}\"", name));
   const double time = field->is_number() ? field->get<double>() * unit : -1.0;
-  if (!(time >= 0) || time > kTimeMax) {
-    return bad(fmt::format("\"{}\" is {}, not a time of at least 0", name, field->dump().substr(0, 40)));
+  if (!(time >= 0) || time > static_cast<double>(kTimeMax)) {
+    return bad(fmt::format("\"{}\" is {}, not a time of at least 0", name, shown(*field)));
   }
   return static_cast<uint64_t>(std::llround(time));
 }
@@ -84,8 +89,8 @@ Outcome<void> ids_field(const Json& object, const char* name, std::vector<uint64
   ids.clear();
   for (const Json& id : *field) {
     if (!id.is_number_unsigned()) {
-      return bad(fmt::format("\"{}\"[{}] is {}, not a whole number of at least 0", name, ids.size(),
-                             id.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 40)));
+      return bad(
+          fmt::format("\"{}\"[{}] is {}, not a whole number of at least 0", name, ids.size(), shown(id)));
     }
     ids.push_back(id.get<uint64_t>());
   }

@@ -22,7 +22,9 @@ Outcome<Json> parse_object(std::string_view text);
 // with "PATH:LINE: " before its message.
 Outcome<void> for_each_line(const std::string& path, const std::function<Outcome<void>(const Json&)>& take);
 
-// A time of `unit` nanoseconds, at least 0; in nanoseconds.
+inline constexpr uint64_t kTimeMax = 9'000'000'000'000'000'000;  // nanoseconds: 285 years, and below 2^63
+
+// A time of `unit` nanoseconds, at least 0, at most kTimeMax; in nanoseconds.
 Outcome<uint64_t> time_field(const Json& object, const char* name, double unit);
 // Whole numbers, at least 0; replaces `ids`.
 Outcome<void> ids_field(const Json& object, const char* name, std::vector<uint64_t>& ids);

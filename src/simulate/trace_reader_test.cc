@@ -95,6 +95,32 @@ TEST_F(TraceReader, complains_about_a_session_s_request_by_its_place) {
   EXPECT_THAT(complaint("coding-agent", file("t.json", "{}")), EndsWith("requests: no list of requests"));
 }
 
+TEST_F(TraceReader, does_not_recurse_into_a_value_it_complains_about) {
+  std::string deep(200'000, '[');
+  deep.append(deep.size(), ']');
+  EXPECT_THAT(complaint("mooncake", file("a", R"({"timestamp": )" + deep + "}")),
+              HasSubstr("\"timestamp\" is array, not a time"));
+  EXPECT_THAT(complaint("mooncake", file("b", R"({"timestamp": 0, "hash_ids": [)" + deep + "]}")),
+              HasSubstr("\"hash_ids\"[0] is array, not a whole number"));
+}
+
+TEST_F(TraceReader, times_of_nested_sub_agents_do_not_wrap_round) {
+  const std::string path = file("s.json", R"({"requests": [{"t": 9e9, "requests": [{"t": 9e9, "requests": [
+        {"t": 9e9, "hash_ids": [1]}]}]}]})");
+  EXPECT_THAT(complaint("coding-agent", path), EndsWith("requests[0].requests[0]: later than 285 years"));
+  file("t/a.json", R"({"requests": [{"t": 0, "hash_ids": [1]}]})");
+  file("t/b.json", R"({"requests": [{"t": 0, "hash_ids": [1]}]})");
+  const auto read = read_trace("coding-agent", (folder_ / "t").string(), {.session_interval = UINT64_MAX});
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().message, EndsWith("b.json: the session begins later than 285 years"));
+}
+
+TEST_F(TraceReader, block_sizes_are_not_cut_to_32_bits) {
+  const std::string path =
+      file("s.json", R"({"block_size": 4294967360, "requests": [{"t": 0, "hash_ids": [1]}]})");
+  EXPECT_THAT(complaint("coding-agent", path), HasSubstr("blocks of 4294967360 tokens; at most 1048576"));
+}
+
 TEST_F(TraceReader, complains_about_bad_lines_of_its_own) {
   EXPECT_THAT(complaint("terrace", file("a", R"({"seconds": 0, "blocks": [1], "namespace": 3})")),
               EndsWith(":1: \"namespace\" is no text"));

@@ -36,6 +36,7 @@ struct BlockStream::State {
   }
   void end(MissReason why) {
     reason = why;
+    manager->count_behind_hole(std::span(keys).subspan(asked));
     running.clear();
     asked = keys.size();
   }

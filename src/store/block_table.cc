@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 
 namespace terrace::store {
 
@@ -52,7 +53,10 @@ void BlockTable::set_parent(BlockId id, const Key& parent) {
   // walk for each block of a long prompt would be quadratic.
   const bool may_have_child = blocks_[id].refs > 1;
   for (BlockId up = parent_id; may_have_child && up != kNoBlock; up = blocks_[up].parent) {
-    if (up == id) return release(parent_id);
+    if (up == id) {
+      TERRACE_PROBE("store.parents_in_a_circle");
+      return release(parent_id);
+    }
   }
   blocks_[id].parent = parent_id;
 }
@@ -88,6 +92,7 @@ void BlockTable::set_bits(BlockId id, TierMask bits, bool on) {
   const auto mask = static_cast<TierMask>(on ? block.mask | bits : block.mask & ~bits);
   if (mask == block.mask) return;
   block.mask = mask;
+  if (!on && TERRACE_MUTANT("store.lookup_sees_what_left")) return;
   index_.set_mask(block.key, mask);
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "base/bytes.h"
 #include "io/io_engine.h"
@@ -50,8 +51,10 @@ class Buffer {
     if (header_page == slot_bytes.data()) return {{{header_page, record::kHeaderBytes + rest}, {}, {}}};
     return {{{header_page, record::kHeaderBytes}, {slot_bytes.data() + record::kHeaderBytes, rest}, {}}};
   }
-  // What follows the payload in its last page.
-  void zero_padding() const {
+  // What follows the payload in its last page; once, as a tier may be reading it already when the next one's
+  // write begins. On the executor.
+  void zero_padding() {
+    if (std::exchange(padded, true)) return;
     const uint64_t record_bytes = record::record_bytes(meta.payload_bytes);
     if (!caller)
       std::ranges::fill(slot_bytes.first(record_bytes).subspan(record::kHeaderBytes + meta.payload_bytes),
@@ -67,6 +70,7 @@ class Buffer {
   bool temporary = false;                   // leaves L1 with its last reference (R7, skip_l1)
   bool staged = false;                      // committed and never resident: in flight until it is freed (M2)
   bool summed = false;                      // the header page holds the right part sums
+  bool padded = false;                      // what follows the payload is zero; the executor's
   bool header_in_use = false;               // a running write uses the header page
   uint32_t removals = 0;                    // of its block when its bytes were asked for
   bool erase = false;                       // zeroed when freed (D1)

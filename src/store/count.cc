@@ -1,6 +1,7 @@
 // What is counted for the statistics (X1): what became of each key asked for, and how long tiers took.
 #include <algorithm>
 
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -19,17 +20,15 @@ LatencyStats summary(const base::Histogram& histogram) {
   return stats;
 }
 
-void StorageManager::count_delivered(const Key& key, BlockId block, uint16_t source) {
+void StorageManager::count_delivered(BlockId block, uint16_t source) {
   ++(source == kL1 ? l1_counts_ : tier_state(source).counts).hits;
-  // A block read into caller memory may have left since, and its number be another one's.
-  const Block& entry = blocks_[block];
-  keys_.add(entry.key == key ? entry.name_space : kNoNamespace, MissReason::kNone);
+  keys_.add(blocks_[block].name_space, MissReason::kNone);
 }
 
 // `asked_of`: the tier whose copy of the first key was tried.
 void StorageManager::count_missed(std::span<const Key> keys, std::span<const MissReason> reasons,
                                   uint16_t asked_of) {
-  if (keys.empty()) return;
+  if (keys.empty() || TERRACE_MUTANT("store.miss_without_reason")) return;
   // A block keeps its ancestors known: behind a key the store does not know it knows none.
   BlockId block = blocks_.find(keys[0]);
   for (uint32_t tier = 1; tier < tiers_end() && reasons[0] == MissReason::kTierUnavailable; ++tier) {
@@ -44,6 +43,11 @@ void StorageManager::count_missed(std::span<const Key> keys, std::span<const Mis
     if (i > 0 && block != kNoBlock) block = blocks_.find(keys[i]);
     keys_.add(block == kNoBlock ? kNoNamespace : blocks_[block].name_space, reasons[i]);
   }
+}
+
+void StorageManager::count_behind_hole(std::span<const Key> keys) {
+  Lock lock(mutex_);
+  count_missed(keys, std::vector(keys.size(), MissReason::kBehindHole), kNoTier);
 }
 
 void StorageManager::took(base::Histogram& histogram, base::TimePoint begun) const {

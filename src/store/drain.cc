@@ -1,5 +1,6 @@
 // Taking a tier out of use while the store runs, and back (T1's drain): for a device that is to be looked at,
 // a network that is known to go away.
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -26,6 +27,7 @@ Result<uint64_t> StorageManager::drain_tier(std::string_view name, Timeout timeo
   if (tier == 0) return fail(Code::kNotFound, "no tier of this name");
   drained_.fetch_or(tier_bit(tier));
   state_changed(tier);
+  TERRACE_CRASH_POINT("store.drain_begun");
   for (;;) {
     uint64_t mark = 0, running = 0;
     {
@@ -40,6 +42,7 @@ Result<uint64_t> StorageManager::drain_tier(std::string_view name, Timeout timeo
 Result<void> StorageManager::resume_tier(std::string_view name) {
   const uint32_t tier = tier_number(name);
   if (tier == 0) return fail(Code::kNotFound, "no tier of this name");
+  TERRACE_CRASH_POINT("store.resume_begun");
   drained_.fetch_and(static_cast<TierMask>(~tier_bit(tier)));
   state_changed(tier);
   return {};

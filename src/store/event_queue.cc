@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/hooks.h"
+
 namespace terrace::store {
 
 EventQueue::~EventQueue() {
@@ -52,7 +54,8 @@ void EventQueue::push(const Completion& event) {
   std::vector<std::shared_ptr<base::Event>> waiters;
   {
     base::Lock lock(mutex_);
-    events_.push_back(event);
+    const bool lost = TERRACE_MUTANT("store.lose_an_event") && events_.size() % 16 == 15;
+    if (!lost) events_.push_back(event);
     waiters.swap(waiters_);
     if (fd_ >= 0) {
       const uint64_t one = 1;

@@ -1,5 +1,6 @@
 // What leaves, and when (E1 to E3): demand eviction makes the room a request needs, a background pass keeps
 // usage between the watermarks.
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -38,6 +39,7 @@ void StorageManager::evict_from_tier(uint32_t tier, std::span<const BlockId> blo
     blocks_.release(block);
   }
   state.counts.evictions += operations.size();
+  TERRACE_CRASH_POINT("store.evict_begun");
   // Memory only, by the contract: the places are free when it returns.
   state.tier->remove(operations, tier::RemoveKind::kEvict, [](Result<void>) {});
 }
@@ -63,7 +65,10 @@ bool StorageManager::write_down(BlockId block) {
       cause = queue_write(tier, chain[i], nullptr);
     }
     const bool later = writing(block, tier) != nullptr || cause == DropCause::kBacklog;
-    if (!later && cause != DropCause::kNone) blocks_[block].fate = MissReason::kDropped;
+    if (!later && cause != DropCause::kNone) {
+      TERRACE_PROBE("store.owed_block_dropped");
+      blocks_[block].fate = MissReason::kDropped;
+    }
     owed = owed || later;
   }
   return owed;
@@ -108,7 +113,10 @@ void StorageManager::background_evict() {
   }
   progress_made();
   evict_posted_ = !done;
-  if (!done) executor_.post([self = shared_from_this()] { self->background_evict(); });
+  if (!done) {
+    TERRACE_PROBE("store.background_eviction_goes_on");
+    executor_.post([self = shared_from_this()] { self->background_evict(); });
+  }
 }
 
 }  // namespace terrace::store

@@ -9,6 +9,7 @@ namespace terrace {
 std::vector<Key> needed_members(std::span<const Key> families, const FamilyLayout& layout, size_t found) {
   std::vector<Key> keys;
   found = std::min(found, families.size());
+  if (found == 0) return keys;  // however many shards there are
   for (uint32_t group = 0; group < layout.groups.size(); ++group) {
     const auto [shards, window] = layout.groups[group];
     const size_t first = window == 0 || window >= found ? 0 : found - window;
@@ -54,12 +55,14 @@ void StorageManager::join_family(BlockId block, const Key& family, const Member&
 
 Result<FamilyLookup> StorageManager::lookup_families(std::span<const Key> families,
                                                      const FamilyLayout& layout) {
+  if (auto ok = check_batch(families.size()); !ok) return std::unexpected(ok.error());
   uint64_t members = 0;
   for (const FamilyGroup& group : layout.groups) {
     if (group.shards == 0) return fail(Code::kInvalidArgument, "a group has at least 1 shard");
     members += uint64_t{group.shards} * families.size();
+    // Each time: their number could come round to a small one again.
+    if (auto ok = check_batch(members); !ok) return std::unexpected(ok.error());
   }
-  if (auto ok = check_batch(members); !ok) return std::unexpected(ok.error());
   std::vector<Presence> groups;
   std::vector<MissReason> why(families.size(), MissReason::kNone);  // of the first member that is missing
   std::vector<char> any(families.size(), 0);

@@ -60,6 +60,12 @@ TEST_F(FamilyRules, Q4_nothing_of_a_family_is_a_plain_miss) {
   EXPECT_EQ(lookup(2, {.groups = {{.shards = 2}}}).reasons[0], MissReason::kUnknown);
 }
 
+TEST_F(FamilyRules, Q4_no_families_need_no_members_however_many_shards) {
+  const FamilyLayout many{.groups = std::vector<FamilyGroup>(1000, {.shards = UINT32_MAX})};
+  EXPECT_TRUE(needed_members({}, many, 0).empty());
+  EXPECT_TRUE(needed_members(families_, many, 0).empty());
+}
+
 TEST_F(FamilyRules, Q4_a_sliding_window_needs_only_the_members_inside_it) {
   open();
   const FamilyLayout layout{.groups = {{.shards = 1, .window = 0}, {.shards = 1, .window = 3}}};
@@ -114,6 +120,10 @@ TEST_F(FamilyRules, Q4_refuses_a_layout_without_shards_and_too_many_members) {
             Code::kInvalidArgument);
   EXPECT_EQ(store_->lookup_families(families_, {.groups = {{.shards = 1000}}}).error().code,
             Code::kLimitExceeded);
+  // 2^64 members are not none.
+  const std::vector<Key> many(kBatchMax);
+  const std::vector<FamilyGroup> groups(size_t{1} << 17, {.shards = uint32_t{1} << 31});
+  EXPECT_EQ(store_->lookup_families(many, {.groups = groups}).error().code, Code::kLimitExceeded);
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ struct WriteFlow {
   base::TimePoint begun{};  // when the tier was asked
   bool removed = false;     // removed or cleared meanwhile: never becomes visible (D1)
   bool started = false;
+  // What recovery found of the block meanwhile. It leaves when the write is whole: a kill takes one of them.
+  std::optional<tier::FoundBlock> before;
   std::vector<std::shared_ptr<Batch>> batches;
 };
 
@@ -115,12 +117,12 @@ struct GetOperation::State final : store::LoadWaiter, std::enable_shared_from_th
     uint16_t asked_of = store::kNoTier;  // whose copy was tried
     MissReason reason = MissReason::kBehindHole;
     store::BlockId block = store::kNoBlock;
-    Key key;
   };
   void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;
 
   std::shared_ptr<store::StorageManager> manager;
-  std::vector<Item> items;
+  std::vector<Key> keys;
+  std::vector<Item> items;  // one for each key
   size_t pending = 0;
   bool finished = false;
   base::TimePoint deadline;

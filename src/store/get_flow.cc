@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -42,8 +43,12 @@ bool StorageManager::keep(uint32_t source, BlockId block, std::optional<WriteBac
 // Keeps a loaded buffer in L1, unless another copy of the block is there already. Returns what L1 holds.
 Buffer* StorageManager::adopt(Buffer* buffer) {
   if (buffer->resident) return buffer;
-  if (Buffer* resident = l1_->find(buffer->block)) return resident;
-  if (buffer->removals != blocks_[buffer->block].removals || closed_.load()) return nullptr;
+  if (Buffer* resident = l1_->find(buffer->block)) {
+    TERRACE_PROBE("store.loaded_beside_a_copy");
+    return resident;
+  }
+  const bool removed = buffer->removals != blocks_[buffer->block].removals;
+  if ((removed && !TERRACE_MUTANT("store.keep_removed_block")) || closed_.load()) return nullptr;
   l1_->publish(buffer, use_times(1));
   return buffer;
 }
@@ -60,7 +65,7 @@ std::shared_ptr<GetOperation::State> StorageManager::make_get(std::span<const Ke
   auto get = std::make_shared<GetOperation::State>();
   get->manager = shared_from_this();
   get->items.resize(keys.size());
-  for (size_t i = 0; i < keys.size(); ++i) get->items[i].key = keys[i];
+  get->keys.assign(keys.begin(), keys.end());
   get->write_back = options.write_back;
   if (options.ticket != nullptr) get->ticket = options.ticket->state_;
   get->notify = notify;
@@ -77,7 +82,10 @@ void StorageManager::begin_get(const std::shared_ptr<GetOperation::State>& get) 
   for (size_t i = 0; !whole;) {
     {
       Lock lock(mutex_);
-      if (get->finished) break;    // cancelled meanwhile
+      if (get->finished) {  // cancelled meanwhile
+        TERRACE_PROBE("store.get_cancelled_while_it_looks");
+        break;
+      }
       if (i == 0) ++get->pending;  // until all were looked up
       for (const size_t end = i + kSlice; i < end && !whole; ++i) {
         whole = i == get->items.size() || !begin_item(get, i, start, to_verify);
@@ -99,6 +107,7 @@ void StorageManager::begin_get(const std::shared_ptr<GetOperation::State>& get) 
           Start given_up;
           {
             Lock lock(self->mutex_);
+            if (TERRACE_MUTANT("store.ignore_get_deadline")) return;
             self->end_get(*running, MissReason::kDeadline, given_up);
           }
           self->issue(given_up);
@@ -117,8 +126,11 @@ bool StorageManager::begin_item(const std::shared_ptr<GetOperation::State>& get,
                                 std::vector<size_t>& to_verify) {
   using Phase = GetOperation::State::Phase;
   auto& item = get->items[index];
-  Found found = locate(item.key, item.block, true);
-  if (Buffer* held = held_by(get->ticket.get(), item.key, index)) found = {held, 0, MissReason::kNone};
+  Found found = locate(get->keys[index], item.block, true);
+  if (Buffer* held = held_by(get->ticket.get(), get->keys[index], index)) {
+    TERRACE_PROBE("store.get_by_ticket");
+    found = {held, 0, MissReason::kNone};
+  }
   item.reason = found.reason;
   if (found.buffer != nullptr) {
     l1_->ref(found.buffer);
@@ -148,7 +160,10 @@ void StorageManager::verify_resident(const std::shared_ptr<GetOperation::State>&
   Buffer* buffer = nullptr;
   {
     Lock lock(mutex_);
-    if (get->finished || item.phase != GetOperation::State::Phase::kVerifying) return;
+    if (get->finished || item.phase != GetOperation::State::Phase::kVerifying) {
+      TERRACE_PROBE("store.verification_too_late");
+      return;
+    }
     buffer = item.buffer;
     l1_->ref(buffer);
   }
@@ -189,15 +204,15 @@ void StorageManager::finish_get(GetOperation::State& get) {
   blocks.views_.reserve(prefix);
   blocks.buffers_.reserve(prefix);
   const uint64_t time = use_times(prefix + 1);
-  std::vector<Key> asked;
-  asked.reserve(get.items.size());
-  for (const auto& item : get.items) asked.push_back(item.key);
-  begin_uses(asked, {}, time);
+  begin_uses(get.keys, {}, time);
   for (size_t i = 0; i < get.items.size(); ++i) {
     auto& item = get.items[i];
     Buffer* buffer = std::exchange(item.buffer, nullptr);
     if (i >= prefix) {
-      if (buffer != nullptr) l1_->unref(buffer);
+      if (buffer != nullptr) {
+        TERRACE_PROBE("store.arrived_behind_the_hole");
+        l1_->unref(buffer);
+      }
       if (i == prefix && item.reason == MissReason::kNone) item.reason = MissReason::kDeadline;
       blocks.reasons_.push_back(i == prefix ? item.reason : MissReason::kBehindHole);
       continue;
@@ -205,20 +220,20 @@ void StorageManager::finish_get(GetOperation::State& get) {
     if (keep(item.source, buffer->block, get.write_back)) adopt(buffer);
     touch_all(buffer->block, time - i);  // the head warmest, the tail coldest (E1)
     if (writes_on_hit_ && buffer->resident) queue_writes(buffer, policy::StoreMoment::kSeenAgain, nullptr);
-    count_delivered(item.key, buffer->block, item.source);
-    blocks.views_.push_back({item.key, buffer->payload(), item.source});
+    count_delivered(buffer->block, item.source);
+    blocks.views_.push_back({get.keys[i], buffer->payload(), item.source});
     blocks.buffers_.push_back(buffer);
   }
   leased_ += blocks.buffers_.size();
   if (prefix < get.items.size()) {
-    count_missed(std::span(asked).subspan(prefix), blocks.reasons_, get.items[prefix].asked_of);
+    count_missed(std::span(get.keys).subspan(prefix), blocks.reasons_, get.items[prefix].asked_of);
   }
   blocks.manager_ = shared_from_this();
   get.blocks = std::move(blocks);
   get.ticket = nullptr;
   Completion event;
   event.kind = EventKind::kResult;
-  post_event(get.notify, event);
+  if (!TERRACE_MUTANT("store.forget_result_event")) post_event(get.notify, event);
   executor_.signal(get.event);
   check_watermarks();
 }
@@ -237,14 +252,16 @@ void StorageManager::end_get(GetOperation::State& get, MissReason reason, Start&
   const auto next = std::ranges::find_if(get.items, [](const auto& item) {
     return item.phase == Phase::kMissed && item.reason == MissReason::kBehindHole;
   });
-  if (next != get.items.end()) next->reason = reason;
+  if (next != get.items.end()) {
+    TERRACE_PROBE("store.get_ended_before_all_were_looked_at");
+    next->reason = reason;
+  }
   get.pending = 0;
   finish_get(get);
 }
 
 Result<Blocks> StorageManager::get(std::span<const Key> keys, const GetOptions& options) {
-  if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
-  if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_into_arena(keys.size()); !ok) return std::unexpected(ok.error());
   const auto get = make_get(keys, options, {});
   begin_get(get);
   // The flow's own timer ends it at the deadline; this bound is for an executor that is gone.
@@ -256,14 +273,14 @@ Result<Blocks> StorageManager::get(std::span<const Key> keys, const GetOptions& 
 
 Result<GetOperation> StorageManager::get_async(std::span<const Key> keys, const GetOptions& options,
                                                const Notify& notify) {
-  if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
-  if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_into_arena(keys.size()); !ok) return std::unexpected(ok.error());
   GetOperation operation;
   operation.state_ = make_get(keys, options, notify);
   // What L1 holds is answered here; loads are begun on the executor, so that submitting costs the engine no
   // more than the look at the index (P6).
   std::vector<TierMask> where;
   if (index_.prefix(keys, tier_bit(kL1), where) == keys.size() && mode_ == L1Mode::kCache) {
+    TERRACE_PROBE("store.get_begun_in_its_submit");
     begin_get(operation.state_);
   } else {
     executor_.post([self = shared_from_this(), get = operation.state_] { self->begin_get(get); });
@@ -292,7 +309,9 @@ std::optional<Blocks> StorageManager::take(const std::shared_ptr<GetOperation::S
 
 void StorageManager::release(std::span<Buffer* const> buffers) {
   Lock lock(mutex_);
-  for (Buffer* buffer : buffers) l1_->unref(buffer);
+  for (Buffer* buffer : buffers) {
+    if (!TERRACE_MUTANT("store.leak_lease")) l1_->unref(buffer);
+  }
   leased_ -= std::min<uint64_t>(leased_, buffers.size());
   progress_made();
 }

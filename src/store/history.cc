@@ -1,5 +1,7 @@
 #include "store/history.h"
 
+#include "base/hooks.h"
+
 namespace terrace::store {
 
 void History::note(const Key& key, MissReason reason) {
@@ -10,7 +12,10 @@ void History::note(const Key& key, MissReason reason) {
     it->second = reason;
     return;
   }
-  if (ring_[next_] != 0) reasons_.erase(ring_[next_]);
+  if (ring_[next_] != 0) {
+    TERRACE_PROBE("store.history_forgets");
+    reasons_.erase(ring_[next_]);
+  }
   ring_[next_] = id;
   next_ = (next_ + 1) % ring_.size();
   reasons_.emplace(id, reason);

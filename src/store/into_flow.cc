@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/copy.h"
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -20,18 +21,20 @@ class StorageManager::IntoSink final : public tier::ReadSink {
       : manager_(std::move(manager)), read_(read), verifier_(verifier) {}
 
   void arrived(uint64_t offset, uint64_t bytes) override { verifier_.arrived(offset, bytes); }
-  void done(Result<void> result) override {
-    result = verifier_.outcome(result);
-    manager_->executor_.post([manager = std::move(manager_), read = std::move(read_), result] {
-      manager->finish_direct(read.into, read.index, read.tier, result);
-    });
-  }
+  void done(Result<void> result) override;
 
  private:
   std::shared_ptr<StorageManager> manager_;
   DirectRead read_;
   ArrivalVerifier verifier_;
 };
+
+void StorageManager::IntoSink::done(Result<void> result) {
+  if (!TERRACE_MUTANT("store.trust_direct_reads")) result = verifier_.outcome(result);
+  manager_->executor_.post([manager = std::move(manager_), read = std::move(read_), result] {
+    manager->finish_direct(read.into, read.index, read.tier, result);
+  });
+}
 
 Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::span<const RegionSlice> to,
                                                const GetOptions& options, const Notify& notify) {
@@ -69,7 +72,10 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
         const Residency& residency = *tier_state(found.tier).residency;
         bytes = residency[residency.find(item.block)].payload_bytes;
       }
-      if (item.reason == MissReason::kNone && bytes != item.to.size()) item.reason = MissReason::kDeclined;
+      if (item.reason == MissReason::kNone && bytes != item.to.size()) {
+        TERRACE_PROBE("store.slice_of_another_size");
+        item.reason = MissReason::kDeclined;
+      }
       if (item.reason == MissReason::kNone && found.buffer != nullptr) {
         l1_->ref(found.buffer);
         take_hold(found.buffer);
@@ -130,6 +136,7 @@ void StorageManager::start_from_tier(const std::shared_ptr<IntoOperation::State>
   item.begun = clock_.now();
   item.header = pages_.take();
   if (item.to.size() % base::kPage != 0) item.tail = pages_.take();
+  TERRACE_PROBE("store.direct_read");
   start.direct.push_back({tier, into, index});
 }
 
@@ -168,7 +175,10 @@ void StorageManager::issue_direct(const DirectRead& read) {
     item.ticket = ticket;
     cancel = item.missed && item.phase == Phase::kDirect;
   }
-  if (cancel && ticket != 0) tier->cancel(ticket);
+  if (cancel && ticket != 0) {
+    TERRACE_PROBE("store.direct_read_cancelled_as_it_began");
+    tier->cancel(ticket);
+  }
 }
 
 void StorageManager::finish_direct(const std::shared_ptr<IntoOperation::State>& into, size_t index,
@@ -207,7 +217,10 @@ void StorageManager::copy_out(const std::shared_ptr<IntoOperation::State>& into,
   Buffer* buffer = nullptr;
   {
     Lock lock(mutex_);
-    if (item.phase != Phase::kCopyQueued) return;
+    if (item.phase != Phase::kCopyQueued) {
+      TERRACE_PROBE("store.copy_given_up");
+      return;
+    }
     item.phase = Phase::kCopying;
     buffer = item.buffer;
   }
@@ -243,7 +256,7 @@ void StorageManager::settle_into(IntoOperation::State& into) {
           queue_writes(item.buffer, policy::StoreMoment::kSeenAgain, nullptr);
         }
         result.source.push_back(item.source);
-        count_delivered(into.keys[i], item.block, item.source);
+        count_delivered(item.block, item.source);
       } else {
         const bool first = i == result.delivered;
         result.reasons.push_back(first ? item.reason : MissReason::kBehindHole);
@@ -261,7 +274,9 @@ void StorageManager::settle_into(IntoOperation::State& into) {
     executor_.signal(into.ready_event);
   }
   if (!into.finished || into.released_sent) return;
-  if (std::ranges::any_of(into.items, [&](const auto& item) { return into.touching(item); })) return;
+  const bool early = TERRACE_MUTANT("store.release_memory_early");
+  if (!early && std::ranges::any_of(into.items, [&](const auto& item) { return into.touching(item); }))
+    return;
   into.released_sent = true;
   --intos_running_;
   for (auto& item : into.items) {
@@ -281,8 +296,10 @@ void StorageManager::end_into(IntoOperation::State& into, MissReason reason, Sta
     item.missed = true;
     item.reason = reason;
     if (item.phase == Phase::kLoading) leave_load(item.block, &into, start);
-    if (item.phase == Phase::kDirect && item.ticket != 0)
+    if (item.phase == Phase::kDirect && item.ticket != 0) {
+      TERRACE_PROBE("store.direct_read_cancelled");
       start.cancels.emplace_back(item.source, item.ticket);
+    }
     if (!into.touching(item)) item.phase = Phase::kMissed;
   }
   settle_into(into);

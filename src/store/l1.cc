@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 
 namespace terrace::store {
 
@@ -54,6 +55,7 @@ Buffer* L1::allocate(const record::BlockMeta& meta) {
     took_segment = true;
     const auto segment = residency_.coldest_segment();
     if (segment.empty() || std::ranges::count_if(segment, hooks_.owed) > 0) return nullptr;
+    TERRACE_PROBE("store.segment_of_l1_emptied");
     ++evicted_segments_;
     for (const BlockId block : segment) {
       if (find(block) != nullptr) evict(block);  // it may have left with its family
@@ -79,6 +81,7 @@ std::optional<BlockId> L1::coldest_free_leaf(std::optional<uint64_t> bucket) {
   for (;;) {
     leaf = bucket ? residency_.coldest_leaf(*bucket) : residency_.coldest_leaf();
     if (!leaf || !hooks_.owed(*leaf)) break;
+    TERRACE_PROBE("store.leaf_that_is_owed");
     owing.push_back(*leaf);
   }
   for (const BlockId block : owing) residency_.reconsider(block);
@@ -91,10 +94,13 @@ void L1::ref(Buffer* buffer) {
 
 void L1::unref(Buffer* buffer) {
   TERRACE_ASSERT(buffer->refs > 0);
-  if (--buffer->refs > 0) return;
+  if (--buffer->refs > (TERRACE_MUTANT("store.free_while_leased") && !buffer->resident ? 1 : 0)) return;
   if (!buffer->resident) return free(buffer);
   residency_.unpin(residency_.find(buffer->block));
-  if (buffer->temporary) drop(buffer->block);
+  if (buffer->temporary) {
+    TERRACE_PROBE("store.temporary_copy_dropped");
+    drop(buffer->block);
+  }
 }
 
 void L1::publish(Buffer* buffer, uint64_t time) {
@@ -165,8 +171,10 @@ void L1::drain() {
       if (buffer == nullptr) continue;  // it left with its family
       if (buffer->refs == 0)
         evict(block);
-      else
+      else {
+        TERRACE_PROBE("store.leased_when_the_mode_changed");
         buffer->temporary = true;
+      }
     }
   }
 }
@@ -184,7 +192,10 @@ void L1::free(Buffer* buffer) {
   private_bytes_ -= buffer->slot.bytes;
   --buffers_;
   // Under the mutex, but only for `erase`, which an operator asked for.
-  if (buffer->erase) std::ranges::fill(buffer->slot_bytes, std::byte{0});
+  if (buffer->erase) {
+    TERRACE_PROBE("store.bytes_erased");
+    std::ranges::fill(buffer->slot_bytes, std::byte{0});
+  }
   arena_->free(buffer->slot, record::record_bytes(buffer->meta.payload_bytes));
   blocks_.release(buffer->block);
   std::unique_ptr<Buffer> owned(buffer);

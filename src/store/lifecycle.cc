@@ -1,7 +1,10 @@
 // Open, what tiers announce, statistics, close (D3).
 #include <algorithm>
+#include <new>
+#include <system_error>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 #include "base/log.h"
 #include "key/sha256.h"
 #include "policy/eviction.h"
@@ -73,6 +76,7 @@ Outcome<std::shared_ptr<StorageManager>> StorageManager::create(const StoreOptio
   if (auto ok = options.validate(); !ok) return std::unexpected(ok.error());
   std::shared_ptr<StorageManager> manager(new StorageManager(options, std::move(parts)));
   if (auto ok = manager->build(); !ok) return std::unexpected(ok.error());
+  TERRACE_CRASH_POINT("store.open_built");
   manager->start_tiers();
   return manager;
 }
@@ -153,11 +157,19 @@ void StorageManager::warm_in_background() {
     arena = &l1_->arena();
     segments = arena->slots().segments();
   }
-  warmer_ = std::jthread([arena, segments](const std::stop_token& stop) {
-    for (uint32_t segment = 0; segment < segments && !stop.stop_requested(); ++segment) {
-      if (!arena->warm(segment)) return;  // an allocation that needs it will say why
-    }
-  });
+  try {
+    warmer_ = std::jthread([arena, segments](const std::stop_token& stop) {
+      // What cannot be had now is asked for again by the allocation that needs it, which will say why.
+      try {
+        for (uint32_t segment = 0; segment < segments && !stop.stop_requested(); ++segment) {
+          if (!arena->warm(segment)) return;
+        }
+      } catch (const std::bad_alloc&) {
+      }
+    });
+  } catch (const std::system_error& error) {
+    base::log::warn("no thread to prepare L1 ahead of need: {}", error.what());
+  }
 }
 
 std::vector<tier::Tier*> StorageManager::tier_pointers() const {
@@ -188,26 +200,38 @@ std::vector<uint32_t> StorageManager::found(uint32_t tier, std::span<const tier:
   Lock lock(mutex_);
   Residency& residency = *tier_state(tier).residency;
   for (uint32_t i = 0; i < blocks.size(); ++i) {
-    const tier::FoundBlock& found = blocks[i];
-    const BlockId block = blocks_.acquire(found.meta.key);
+    const BlockId block = blocks_.acquire(blocks[i].meta.key);
     // A block that is being written anew counts as written now: nobody has verified what was found.
-    if (residency.find(block) != kNoResidence || writing(block, tier) != nullptr || closed_.load()) {
+    WriteFlow* const anew = writing(block, tier);
+    if (residency.find(block) != kNoResidence || closed_.load() ||
+        (anew != nullptr && (anew->removed || anew->before))) {
       unwanted.push_back(i);
+    } else if (anew != nullptr) {
+      // In a tier that names records by key the one takes the other's place.
+      if (anew->where.place != blocks[i].where.place) {
+        TERRACE_PROBE("store.found_while_it_was_written_anew");
+        anew->before = blocks[i];
+      }
     } else {
-      blocks_.set_parent(block, found.meta.parent);
-      blocks_[block].name_space = namespaces_.number(found.meta.root);
-      join_family(block, found.meta.family, found.meta.member);
-      residency.insert(block, found.meta.payload_bytes, found.where.place, found.where.bucket,
-                       found.where.segment, found.rank);
+      take_found(tier, block, blocks[i]);
     }
     blocks_.release(block);
   }
   return unwanted;
 }
 
+void StorageManager::take_found(uint32_t tier, BlockId block, const tier::FoundBlock& found) {
+  blocks_.set_parent(block, found.meta.parent);
+  blocks_[block].name_space = namespaces_.number(found.meta.root);
+  join_family(block, found.meta.family, found.meta.member);
+  tier_state(tier).residency->insert(block, found.meta.payload_bytes, found.where.place, found.where.bucket,
+                                     found.where.segment, found.rank);
+}
+
 void StorageManager::recovered(uint32_t tier, Result<void> result) {
   if (!result) base::log::warn("tier {}: recovery ended early: {}", tier, to_string(result.error()));
   Lock lock(mutex_);
+  TERRACE_CRASH_POINT("store.recovered");
   tier_state(tier).recovered = true;
   progress_made();
   check_watermarks();
@@ -218,6 +242,8 @@ void StorageManager::gone(uint32_t tier, const Key& key, tier::Place place) {
   Residency& residency = *tier_state(tier).residency;
   const BlockId block = blocks_.find(key);
   if (block == kNoBlock) return;
+  WriteFlow* const anew = writing(block, tier);
+  if (anew != nullptr && anew->before && anew->before->where.place == place) anew->before.reset();
   const ResidenceId id = residency.find(block);
   if (id == kNoResidence || residency[id].place != place) return;
   blocks_.add_ref(block);
@@ -268,6 +294,7 @@ uint64_t StorageManager::progress() const {
 
 void StorageManager::progress_made() {
   ++progress_;
+  if (TERRACE_MUTANT("store.forget_waiters")) progress_waiters_.clear();
   for (const auto& waiter : progress_waiters_) executor_.signal(*waiter);
   progress_waiters_.clear();
 }
@@ -300,6 +327,7 @@ Result<void> StorageManager::sync(Timeout timeout) {
     }
     if (!wait_progress(mark, deadline)) return fail(Code::kDeadline, "writes are still under way");
   }
+  TERRACE_CRASH_POINT("store.sync_begun");
   for (tier::Tier* tier : tier_pointers()) {
     struct Answer {
       base::Event event;
@@ -318,6 +346,7 @@ Result<void> StorageManager::sync(Timeout timeout) {
 
 Result<uint64_t> StorageManager::close(Timeout timeout) {
   if (closed_.exchange(true)) return 0;
+  TERRACE_SYNC_POINT("store.closed");
   const auto deadline = deadline_of(timeout);
   std::vector<std::shared_ptr<PrefetchTicket::State>> waiting;
   {
@@ -335,8 +364,10 @@ Result<uint64_t> StorageManager::close(Timeout timeout) {
     }
     if (abandoned == 0 || !wait_progress(mark, deadline)) break;
   }
+  TERRACE_CRASH_POINT("store.close_drained");
   for (tier::Tier* tier : tier_pointers()) abandoned += tier->close(deadline);
   visible_.store(mode_ == L1Mode::kCache ? tier_bit(kL1) : 0);
+  TERRACE_CRASH_POINT("store.close_tiers_closed");
   // What is posted still refers to the store: let it run, so that the last reference is not the executor's.
   auto drained = std::make_shared<base::Event>();
   executor_.post([this, drained] { executor_.signal(*drained); });

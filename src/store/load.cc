@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -22,6 +23,7 @@ void ArrivalVerifier::arrived(uint64_t offset, uint64_t bytes) {
   if (header_arrived_) {
     verify({offset, bytes});
   } else {
+    TERRACE_PROBE("store.part_before_its_header");
     early_.push_back({offset, bytes});
   }
 }
@@ -57,13 +59,7 @@ class StorageManager::LoadSink final : public tier::ReadSink {
 
   void arrived(uint64_t offset, uint64_t bytes) override { verifier_.arrived(offset, bytes); }
 
-  void done(Result<void> result) override {
-    result = verifier_.outcome(result);
-    if (result) load_->buffer->meta = verifier_.meta();
-    manager_->executor_.post([manager = std::move(manager_), load = std::move(load_), result] {
-      manager->finish_load(load, result);
-    });
-  }
+  void done(Result<void> result) override;
 
  private:
   std::shared_ptr<StorageManager> manager_;
@@ -71,12 +67,24 @@ class StorageManager::LoadSink final : public tier::ReadSink {
   ArrivalVerifier verifier_;
 };
 
+void StorageManager::LoadSink::done(Result<void> result) {
+  if (!TERRACE_MUTANT("store.trust_loads")) result = verifier_.outcome(result);
+  if (result) load_->buffer->meta = verifier_.meta();
+  manager_->executor_.post([manager = std::move(manager_), load = std::move(load_), result] {
+    manager->finish_load(load, result);
+  });
+}
+
 // Joins the running load of the block or begins one. Returns why not, or kNone: then the waiter will be told.
 MissReason StorageManager::load(BlockId block, uint32_t tier, io::IoClass io_class,
                                 std::shared_ptr<LoadWaiter> waiter, size_t index, Start& start) {
   if (const auto it = loads_.find(block); it != loads_.end()) {
     // What it brings was removed meanwhile, and is not what is asked for now.
-    if (it->second->buffer->removals != blocks_[block].removals) return MissReason::kInFlight;
+    if (it->second->buffer->removals != blocks_[block].removals) {
+      TERRACE_PROBE("store.load_of_what_was_removed");
+      return MissReason::kInFlight;
+    }
+    TERRACE_PROBE("store.load_joined");
     it->second->waiters.push_back({std::move(waiter), index});
     return MissReason::kNone;
   }
@@ -89,6 +97,7 @@ MissReason StorageManager::load(BlockId block, uint32_t tier, io::IoClass io_cla
   meta.payload_bytes = residency[id].payload_bytes;
   Buffer* buffer = l1_->allocate(meta);
   if (buffer == nullptr) {
+    TERRACE_PROBE("store.no_room_for_a_load");
     residency.unpin(id);
     return MissReason::kNoRoom;
   }
@@ -127,8 +136,13 @@ void StorageManager::issue(Start& start) {
         shared_from_this(), load,
         record::Verifier(key, meta.payload_bytes, tier.secret(load->place), tier.binding(key, load->place)));
     const tier::ReadTicket ticket = tier.read(std::move(op));
+    TERRACE_SYNC_POINT("store.read_issued");  // a cancel sees the ticket, or we see the cancel
     load->ticket.store(ticket);
-    if (load->cancel_wanted.load() && ticket != 0) tier.cancel(ticket);
+    TERRACE_SYNC_POINT("store.ticket_known");
+    if (load->cancel_wanted.load() && ticket != 0) {
+      TERRACE_PROBE("store.load_cancelled_as_it_began");
+      tier.cancel(ticket);
+    }
   }
   for (const DirectRead& read : start.direct) issue_direct(read);
   for (const auto& [tier, ticket] : start.cancels) tiers[tier - 1]->cancel(ticket);
@@ -195,6 +209,7 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
     Buffer* buffer = load->buffer;
     MissReason reason = MissReason::kNone;
     if (result) {
+      TERRACE_CRASH_POINT("store.loaded");
       ++state.counts.loads;
       state.counts.load_bytes += buffer->meta.payload_bytes;
       took(state.latencies->reads, load->begun);
@@ -212,7 +227,7 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
       waiting.waiter->loaded(waiting.index, result ? buffer : nullptr, static_cast<uint16_t>(load->tier),
                              reason);
     }
-    l1_->unref(buffer);
+    if (!TERRACE_MUTANT("store.leak_loaded_buffer")) l1_->unref(buffer);
     load->buffer = nullptr;
     progress_made();
     check_watermarks();
@@ -231,9 +246,12 @@ void StorageManager::leave_load(BlockId block, const LoadWaiter* waiter, Start& 
   }
   std::erase_if(load.waiters, [](const Load::Waiting& waiting) { return waiting.waiter == nullptr; });
   if (!load.waiters.empty()) return;
+  TERRACE_PROBE("store.load_nobody_waits_for");
   load.cancel_wanted.store(true);
+  TERRACE_SYNC_POINT("store.cancel_wanted");
   if (const tier::ReadTicket ticket = load.ticket.load(); ticket != 0)
     start.cancels.emplace_back(load.tier, ticket);
+  if (TERRACE_MUTANT("store.join_cancelled_load")) return;
   loads_.erase(it);  // a later request starts a fresh one
 }
 
@@ -249,6 +267,7 @@ void StorageManager::forget_damaged(BlockId block, uint32_t tier, uint64_t place
     history_.note(key, MissReason::kDamaged);
     return;
   }
+  TERRACE_PROBE("store.damaged_record_removed");
   const tier::RemoveOp op{key, place, (*state.residency)[id].payload_bytes};
   state.residency->erase(block);
   history_.note(key, MissReason::kDamaged);

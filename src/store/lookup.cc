@@ -1,4 +1,5 @@
 // Lookups (Q1 to Q6): from memory, no IO, and without the store's mutex unless a pin is asked for.
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -19,7 +20,10 @@ StorageManager::Found StorageManager::locate(const Key& key, BlockId& block, boo
     if (answers(tier, id, reading)) return {nullptr, tier, MissReason::kNone};
     unavailable = true;
   }
-  if (unavailable) return {nullptr, 0, MissReason::kTierUnavailable};
+  if (unavailable) {
+    TERRACE_PROBE("store.every_copy_unavailable");
+    return {nullptr, 0, MissReason::kTierUnavailable};
+  }
   if (blocks_[block].in_flight > 0 || l1_->find(block) != nullptr) return {nullptr, 0, MissReason::kInFlight};
   return {nullptr, 0, history_.reason(key)};
 }
@@ -38,6 +42,7 @@ Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin)
   if (!pin && partial_.load() == 0) {
     result.found = index_.prefix(keys, visible_.load(), result.where);
     if (result.found == keys.size()) return result;
+    TERRACE_SYNC_POINT("store.prefix_found");
     // Why not: one key's story, so the mutex is held for one key.
     Lock lock(mutex_);
     BlockId block = kNoBlock;
@@ -77,6 +82,7 @@ Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin)
 }
 
 void StorageManager::unpin(std::span<const Pin::Held> held, std::span<Buffer* const> buffers) {
+  if (TERRACE_MUTANT("store.leak_pin")) return;
   Lock lock(mutex_);
   for (const Pin::Held& pin : held) {
     Residency& residency = *tier_state(pin.tier).residency;

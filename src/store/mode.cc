@@ -1,5 +1,5 @@
 // Switching between cache and staging at run time (M4).
-#include "base/bytes.h"
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -12,12 +12,12 @@ Result<uint64_t> StorageManager::set_l1_mode(L1Mode mode) {
   }
   Lock lock(mutex_);
   for (const TierState& state : tiers_) {
-    const std::string_view policy = state.store_policy->name();
-    if (mode == L1Mode::kStaging && (policy == "on_evict" || policy == "none")) {
+    if (mode == L1Mode::kStaging && !policy::stores_without_l1(*state.store_policy)) {
       return fail(Code::kInvalidArgument, "staging does not go with a tier of store_policy on_evict or none");
     }
   }
   mode_ = mode;
+  TERRACE_SYNC_POINT("store.mode_set");  // lookups read mode and visible tiers without the mutex
   if (mode == L1Mode::kCache) {
     visible_.fetch_or(tier_bit(kL1));
     return 0;

@@ -396,19 +396,9 @@ TEST_F(ModeRules, M2_an_L1_smaller_than_what_is_stored_lets_it_pass_through) {
   open_mode(L1Mode::kStaging);
   uint64_t most = 0;
   for (int first = 1; first < 1000; first += 50) {
-    std::vector<BlockSpec> specs;
-    for (const Key& k : keys(first, 50)) specs.push_back({k, kBlock, {}, {}});
-    auto answers =
-        store_->reserve_wait({root_, first == 1 ? Key{} : key(first - 1), specs}, std::chrono::seconds(5));
-    ASSERT_TRUE(answers);
-    std::vector<Reservation> filled;
-    for (auto& answer : *answers) {
-      ASSERT_EQ(answer.outcome, ReserveOutcome::kBuffer) << first;
-      fill(answer.reservation);
-      filled.push_back(std::move(answer.reservation));
-    }
-    most = std::max(most, l1_bytes());
-    ASSERT_TRUE(store_->commit(filled));
+    ASSERT_EQ(store_waiting(first, 50, first == 1 ? Key{} : key(first - 1),
+                            [&] { most = std::max(most, l1_bytes()); }),
+              50u);
   }
   settle();
   EXPECT_LE(most, options_.l1.budget);

@@ -1,9 +1,11 @@
 #include "store/open_parts.h"
 
+#include <system_error>
 #include <thread>
 
 #include "base/bytes.h"
 #include "base/thread_executor.h"
+#include "io/file_size_signal.h"
 #include "io/make_engine.h"
 #include "io/posix_file_system.h"
 #include "io/scheduler.h"
@@ -125,9 +127,7 @@ Outcome<std::unique_ptr<tier::Tier>> open_mock(const TierOptions& options, Machi
                                                 *machine.mock_executors.back());
 }
 
-}  // namespace
-
-Outcome<StoreParts> open_parts(const StoreOptions& options) {
+Outcome<StoreParts> make_parts(const StoreOptions& options) {
   std::shared_ptr<Machine> machine(new Machine, Machine::destroy);
   StoreParts parts;
   parts.clock = &machine->clock;
@@ -152,6 +152,18 @@ Outcome<StoreParts> open_parts(const StoreOptions& options) {
   }
   parts.keep_alive = std::move(machine);
   return parts;
+}
+
+}  // namespace
+
+Outcome<StoreParts> open_parts(const StoreOptions& options) {
+  const io::FileSizeSignalHeld held;  // also for every thread of the store
+  try {
+    return make_parts(options);
+  } catch (const std::system_error& error) {
+    return failure(Code::kUnavailable, std::string("no thread for the store: ") + error.what(),
+                   error.code().value());
+  }
 }
 
 }  // namespace terrace::store

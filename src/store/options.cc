@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -27,10 +28,11 @@ Outcome<void> check_watermarks(std::string_view where, double low, double high) 
       fmt::format("{}.low_watermark {} and high_watermark {}: 0 < low <= high <= 1", where, low, high));
 }
 
-Outcome<void> check_policy(std::string_view where, const std::string& name) {
-  auto policy = policy::make_eviction_policy(name);
-  if (policy) return {};
-  return bad(fmt::format("{}.eviction: {}", where, policy.error().message));
+template <class Policy>
+Outcome<void> check_policy(std::string_view where, std::string_view key,
+                           const Outcome<std::unique_ptr<Policy>>& made) {
+  if (made) return {};
+  return bad(fmt::format("{}.{}: {}", where, key, made.error().message));
 }
 
 uint64_t machine_memory() {
@@ -53,7 +55,7 @@ Outcome<void> check_l1(const L1Options& l1) {
                            base::format_size(l1.budget), base::format_size(l1.largest_block)));
   }
   if (auto ok = check_watermarks("l1", l1.low_watermark, l1.high_watermark); !ok) return ok;
-  return check_policy("l1", l1.eviction);
+  return check_policy("l1", "eviction", policy::make_eviction_policy(l1.eviction));
 }
 
 Outcome<void> check_tier(const TierOptions& tier) {
@@ -62,24 +64,27 @@ Outcome<void> check_tier(const TierOptions& tier) {
   if (tier.name.empty()) return bad("a tier needs a name");
   if (disk && tier.disk.paths.empty()) return bad(where + ": disk.paths names at least one directory");
   if (auto ok = check_watermarks(where, tier.low_watermark, tier.high_watermark); !ok) return ok;
-  if (auto made = policy::make_store_policy(tier.store_policy); !made) {
-    return bad(fmt::format("{}.store_policy: {}", where, made.error().message));
-  }
-  if (auto made = policy::make_admission_policy(tier.admission); !made) {
-    return bad(fmt::format("{}.admission: {}", where, made.error().message));
-  }
-  return check_policy(where, tier.eviction);
+  auto ok = check_policy(where, "store_policy", policy::make_store_policy(tier.store_policy));
+  if (ok) ok = check_policy(where, "admission", policy::make_admission_policy(tier.admission));
+  if (ok) ok = check_policy(where, "eviction", policy::make_eviction_policy(tier.eviction));
+  return ok;
+}
+
+bool stores_without_l1(std::string_view policy) {
+  return policy::stores_without_l1(**policy::make_store_policy(policy));
 }
 
 // M5: modes and store policies that contradict each other.
 Outcome<void> check_mode(const L1Options& l1, const std::vector<TierOptions>& tiers) {
   if (l1.mode == L1Mode::kCache) return {};
   for (const TierOptions& tier : tiers) {
-    if (tier.store_policy != "on_evict" && tier.store_policy != "none") continue;
-    return bad(
-        fmt::format("tier \"{}\".store_policy {} with l1.mode {}: a block would be lost; allowed there "
-                    "are write_through, skip_l1, second_touch",
-                    tier.name, tier.store_policy, l1.mode == L1Mode::kOff ? "off" : "staging"));
+    if (stores_without_l1(tier.store_policy)) continue;
+    auto allowed = policy::store_policy_names();
+    std::erase_if(allowed, [](std::string_view name) { return !stores_without_l1(name); });
+    return bad(fmt::format(
+        "tier \"{}\".store_policy {} with l1.mode {}: a block would be lost; allowed there "
+        "are {}",
+        tier.name, tier.store_policy, l1.mode == L1Mode::kOff ? "off" : "staging", fmt::join(allowed, ", ")));
   }
   return {};
 }
@@ -97,6 +102,10 @@ Outcome<void> StoreOptions::validate() const {
     if (!names.insert(tier.name).second) return bad(fmt::format("two tiers are named \"{}\"", tier.name));
   }
   if (auto ok = check_mode(l1, tiers); !ok) return ok;
+  if (l1.mode == L1Mode::kOff && region_loads == RegionLoads::kBounced) {
+    return bad(
+        "region_loads bounced with l1.mode off: there is no L1 to load through; direct is allowed there");
+  }
   if (get_timeout < Timeout::zero()) return bad("get_timeout is not negative");
   if (operation_timeout <= Timeout::zero()) return bad("operation_timeout is positive");
   if (lookup_timeout < Timeout::zero()) return bad("lookup_timeout is not negative");

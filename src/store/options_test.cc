@@ -77,6 +77,17 @@ TEST(StoreOptions, staging_and_off_refuse_policies_that_lose_blocks_M5) {
   }
 }
 
+TEST(StoreOptions, off_refuses_loads_through_L1_M5) {
+  StoreOptions options;
+  options.l1.mode = L1Mode::kOff;
+  options.region_loads = RegionLoads::kBounced;
+  const auto checked = options.validate();
+  ASSERT_FALSE(checked);
+  EXPECT_NE(checked.error().message.find("region_loads bounced with l1.mode off"), std::string::npos);
+  options.region_loads = RegionLoads::kDirect;
+  EXPECT_TRUE(options.validate());
+}
+
 TEST(StoreOptions, L1_holds_two_of_the_largest_blocks_M5) {
   StoreOptions options;
   options.l1.budget = 64ull << 20;

@@ -110,18 +110,7 @@ TEST_F(PolicyRules, E3_on_evict_loses_nothing_and_keeps_chains_whole) {
   open_with({"on_evict"});
   size_t stored = 0;
   for (int chain = 0; chain < 20; ++chain) {
-    std::vector<BlockSpec> specs;
-    for (const Key& k : keys(1 + chain * 100, 20)) specs.push_back({k, kBlock, {}, {}});
-    auto answers = store_->reserve_wait({root_, {}, specs}, std::chrono::seconds(5));
-    ASSERT_TRUE(answers);
-    std::vector<Reservation> filled;
-    for (auto& answer : *answers) {
-      ASSERT_EQ(answer.outcome, ReserveOutcome::kBuffer) << chain;
-      fill(answer.reservation);
-      filled.push_back(std::move(answer.reservation));
-    }
-    stored += filled.size();
-    ASSERT_TRUE(store_->commit(filled));
+    stored += store_waiting(1 + chain * 100, 20);
     settle();
   }
   EXPECT_EQ(stored, 400u);

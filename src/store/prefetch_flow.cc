@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -13,8 +14,7 @@ using Phase = PrefetchTicket::State::Phase;
 
 Result<PrefetchTicket> StorageManager::prefetch(std::span<const Key> keys, const PrefetchOptions& options,
                                                 const Notify& notify) {
-  if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
-  if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_into_arena(keys.size()); !ok) return std::unexpected(ok.error());
   auto prefetch = std::make_shared<PrefetchTicket::State>();
   prefetch->manager = shared_from_this();
   prefetch->items.resize(keys.size());
@@ -70,7 +70,10 @@ void StorageManager::advance(const std::shared_ptr<PrefetchTicket::State>& prefe
     } else if (found.tier != 0) {
       const Residency& residency = *tier_state(found.tier).residency;
       const uint64_t bytes = residency[residency.find(block)].payload_bytes;
-      if (prefetch_bytes_ > 0 && prefetch_bytes_ + bytes > prefetch_credit_max_) break;
+      if (prefetch_bytes_ > 0 && prefetch_bytes_ + bytes > prefetch_credit_max_) {
+        TERRACE_PROBE("store.prefetch_waits_for_credit");
+        break;
+      }
       if (load(block, found.tier, io::IoClass::kPrefetch, prefetch, index, start) == MissReason::kNone) {
         item.bytes = bytes;
         item.phase = Phase::kLoading;
@@ -106,6 +109,7 @@ void StorageManager::arrived(PrefetchTicket::State& prefetch) {
     // A buffer L1 holds already is found there; so is this one, even if only for as long as the ticket leases
     // it. In staging only the ticket's owner finds it (M2).
     if (mode_ == L1Mode::kCache && adopt(item.buffer) == item.buffer && !was_resident) {
+      TERRACE_PROBE("store.prefetched_block_kept");
       item.buffer->temporary = !retained;
     }
     if (item.buffer->ticket == nullptr) {
@@ -132,7 +136,10 @@ void StorageManager::end_prefetch(PrefetchTicket::State& prefetch) {
   const auto release_at = base::after(clock_.now(), options_.prefetch_hold);
   prefetch.hold_timer =
       executor_.post_at(release_at, [weak = prefetch.weak_from_this(), self = shared_from_this()] {
-        if (const auto held = weak.lock()) self->release(held);
+        if (const auto held = weak.lock()) {
+          TERRACE_PROBE("store.prefetched_for_nobody");
+          self->release(held);
+        }
       });
 }
 
@@ -145,7 +152,8 @@ Buffer* StorageManager::held_by(PrefetchTicket::State* ticket, const Key& key, s
   if (found == items.end() || found->buffer == nullptr) return nullptr;
   // What was removed meanwhile is leased still, and found no more (D1).
   const Buffer& buffer = *found->buffer;
-  return buffer.removals == blocks_[buffer.block].removals ? found->buffer : nullptr;
+  const bool removed = buffer.removals != blocks_[buffer.block].removals;
+  return removed && !TERRACE_MUTANT("store.ticket_finds_removed") ? nullptr : found->buffer;
 }
 
 // A get takes the block over from the ticket.
@@ -182,7 +190,9 @@ void StorageManager::cancel(const std::shared_ptr<PrefetchTicket::State>& state)
     if (!state->ended) {
       for (auto& item : state->items) {
         if (item.phase != Phase::kLoading) continue;
+        TERRACE_PROBE("store.prefetch_cancelled_while_it_loads");
         leave_load(blocks_.find(item.key), state.get(), start);
+        if (TERRACE_MUTANT("store.leak_prefetch_credit")) continue;
         prefetch_bytes_ -= item.bytes;
         item.phase = Phase::kGone;
       }

@@ -20,7 +20,6 @@ Result<std::vector<ReserveOutcome>> StorageManager::put(const ReserveRequest& re
                                                         const Notify& notify) {
   if (from.size() != request.blocks.size())
     return fail(Code::kInvalidArgument, "one region slice for each block");
-  if (auto ok = check_blocks(request); !ok) return std::unexpected(ok.error());
   std::vector<std::span<std::byte>> sources(from.size());
   bool direct = mode_ != L1Mode::kCache;
   for (size_t i = 0; i < from.size(); ++i) {
@@ -35,6 +34,7 @@ Result<std::vector<ReserveOutcome>> StorageManager::put(const ReserveRequest& re
     if (mode_ != L1Mode::kOff) return put_copied(request, sources, notify);
     return fail(Code::kInvalidArgument, "with l1.mode off each slice begins at a multiple of 4096 bytes");
   }
+  if (auto ok = check_blocks(request); !ok) return std::unexpected(ok.error());
   std::vector<memory::RegionUse> uses(sources.size());
   for (size_t i = 0; i < sources.size(); ++i) {
     auto use = regions_.use(sources[i]);

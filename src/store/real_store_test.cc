@@ -1,10 +1,20 @@
 // The store as users open it: real files, real IO engines, real threads. No timings; every wait is for an
 // event.
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <terrace/store.h>
 
@@ -159,6 +169,42 @@ TEST_P(RealStore, many_threads_store_and_get_at_once) {
       }
     });
   }
+}
+
+// --- processes that the kernel refuses something: 0 when open answered with an error
+
+[[noreturn]] void exit_with(const Outcome<std::unique_ptr<Store>>& opened, Code expected) {
+  if (!opened) std::fprintf(stderr, "%s\n", opened.error().message.c_str());
+  ::_exit(opened || opened.error().error.code != expected ? 3 : 0);
+}
+
+[[noreturn]] void open_without_threads(const StoreOptions& options) {
+  std::array<sock_filter, 6> program{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  sock_fprog filter{.len = program.size(), .filter = program.data()};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ::_exit(2);
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) ::_exit(2);
+  exit_with(Store::open(options), Code::kUnavailable);
+}
+
+[[noreturn]] void open_with_files_of(uint64_t bytes, const StoreOptions& options) {
+  const rlimit most{.rlim_cur = bytes, .rlim_max = bytes};
+  if (::setrlimit(RLIMIT_FSIZE, &most) != 0) ::_exit(2);
+  exit_with(Store::open(options), Code::kLimitExceeded);
+}
+
+TEST_P(RealStore, opens_with_an_error_where_no_thread_can_be_had) {
+  EXPECT_EXIT(open_without_threads(options_), testing::ExitedWithCode(0), "thread");
+}
+
+TEST_P(RealStore, opens_with_an_error_where_files_must_be_shorter_than_it_needs) {
+  EXPECT_EXIT(open_with_files_of(4096, options_), testing::ExitedWithCode(0), "too large");
 }
 
 std::string name_of(const ::testing::TestParamInfo<IoChoice>& choice) {

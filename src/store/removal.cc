@@ -1,6 +1,7 @@
 // remove and clear (D1): gone from every lookup at once, and after kill -9 once acknowledged.
 #include <algorithm>
 
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -11,6 +12,7 @@ namespace terrace::store {
 uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool erase, Removal& removal) {
   uint64_t found = 0;
   ++removals_begun_;
+  removal.undoings_failed = undoings_failed_;
   // All of them first: a block that is only the parent of another one here would be gone when its turn comes.
   for (const BlockId block : blocks) blocks_.add_ref(block);
   for (const BlockId block : blocks) {
@@ -22,8 +24,12 @@ uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool era
     }
     for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
       if (WriteFlow* flow = writing(block, tier)) {
-        flow->removed = true;
+        flow->removed = !TERRACE_MUTANT("store.remove_misses_writes");
         removal.writes.emplace_back(block, tier);
+        if (const auto before = std::exchange(flow->before, std::nullopt)) {
+          removal.operations[tier - 1].push_back(
+              {blocks_[block].key, before->where.place, before->meta.payload_bytes});
+        }
       }
       TierState& state = tier_state(tier);
       const ResidenceId id = state.residency->find(block);
@@ -34,6 +40,7 @@ uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool era
     }
     history_.note(blocks_[block].key, MissReason::kRemoved);
   }
+  TERRACE_CRASH_POINT("store.removal_taken");
   for (const BlockId block : blocks) blocks_.release(block);
   return found;
 }
@@ -47,7 +54,7 @@ class Answers {
   tier::Done expect(const std::shared_ptr<Answers>& self) {
     ++left_;
     return [self](Result<void> result) {
-      if (!result) self->failed_ = true;
+      if (!result && !TERRACE_MUTANT("store.ignore_failed_removal")) self->failed_ = true;
       self->one_less();
     };
   }
@@ -77,20 +84,34 @@ Result<void> StorageManager::run_removal(Removal removal, bool erase, bool sync)
     const auto kind = erase ? tier::RemoveKind::kErase : tier::RemoveKind::kRemove;
     tiers[i]->remove(removal.operations[i], kind, answers->expect(answers));
   }
+  TERRACE_SYNC_POINT("store.removal_asked");
   bool lasting = answers->wait();
+  TERRACE_CRASH_POINT("store.removal_answered");
   // Writes that were under way are undone when they end; only then is it true that nothing comes back.
   const auto deadline = base::after(clock_.now(), 2 * options_.operation_timeout);
   for (;;) {
     const uint64_t mark = progress();
-    if (!any_running(removal.writes)) break;
-    if (!wait_progress(mark, deadline)) return fail(Code::kDeadline, "a write under way did not end in time");
+    if (TERRACE_MUTANT("store.remove_answers_early") || !any_running(removal.writes)) break;
+    if (!wait_progress(mark, deadline)) {
+      TERRACE_PROBE("store.write_outlives_its_removal");
+      return fail(Code::kDeadline, "a write under way did not end in time");
+    }
+  }
+  {
+    // Of another removal's write, perhaps: nobody is told that a removal lasts which may not.
+    Lock lock(mutex_);
+    lasting = lasting && removal.undoings_failed == undoings_failed_;
   }
   if (sync) {
     answers = std::make_shared<Answers>(executor_);
     for (tier::Tier* tier : tiers) tier->sync(answers->expect(answers));
     lasting = answers->wait() && lasting;
+    TERRACE_CRASH_POINT("store.clear_synced");
   }
-  if (!lasting) return fail(Code::kIo, "a tier could not make the removal last");
+  if (!lasting) {
+    TERRACE_PROBE("store.removal_did_not_last");
+    return fail(Code::kIo, "a tier could not make the removal last");
+  }
   return {};
 }
 

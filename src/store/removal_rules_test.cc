@@ -103,11 +103,80 @@ TEST_F(RemovalRules, recovery_does_not_replace_what_is_being_written_anew) {
   store_chain(1, 1);
   settle();
   const auto old = found_block(1);
-  EXPECT_EQ(tiers_[0]->listener().found(std::span(&old, 1)), std::vector<uint32_t>{0});
+  EXPECT_TRUE(tiers_[0]->listener().found(std::span(&old, 1)).empty());
+  EXPECT_EQ(tiers_[0]->removes, 0u) << "a kill now must not take both";
+  tiers_[0]->release_writes();
+  settle();
+  EXPECT_EQ(tiers_[0]->removes, 1u);
+  evict_l1();
+  EXPECT_EQ(store_->get(keys(1, 1))->size(), 1u);
+}
+
+// A tier that names records by key, not by place, has one place for both.
+TEST_F(RemovalRules, what_recovery_found_at_the_very_place_of_the_write_anew_is_left_to_it) {
+  open();
+  tiers_[0]->hold_writes = true;
+  store_chain(1, 1);
+  settle();
+  auto old = found_block(1);
+  old.where.place = 1;  // the first that the tier gave out
+  EXPECT_TRUE(tiers_[0]->listener().found(std::span(&old, 1)).empty());
+  tiers_[0]->release_writes();
+  settle();
+  EXPECT_EQ(tiers_[0]->removes, 0u);
+  evict_l1();
+  EXPECT_EQ(store_->get(keys(1, 1))->size(), 1u);
+}
+
+TEST_F(RemovalRules, what_recovery_found_stays_when_the_write_anew_fails) {
+  open();
+  tiers_[0]->hold_writes = true;
+  tiers_[0]->fail_writes = true;
+  store_chain(1, 1);
+  settle();
+  const auto old = found_block(1);
+  EXPECT_TRUE(tiers_[0]->listener().found(std::span(&old, 1)).empty());
   tiers_[0]->release_writes();
   settle();
   evict_l1();
-  EXPECT_EQ(store_->get(keys(1, 1))->size(), 1u);
+  EXPECT_EQ(places(keys(1, 1)), std::vector<TierMask>{TierMask{2}});
+}
+
+TEST_F(RemovalRules, D1_takes_what_recovery_found_beside_a_write_anew) {
+  open();
+  tiers_[0]->hold_writes = true;
+  store_chain(1, 1);
+  settle();
+  const auto old = found_block(1);
+  EXPECT_TRUE(tiers_[0]->listener().found(std::span(&old, 1)).empty());
+  executor_.post_at(executor_.now() + std::chrono::milliseconds(5), [this] { tiers_[0]->release_writes(); });
+  EXPECT_TRUE(store_->remove(keys(1, 1)));
+  EXPECT_EQ(tiers_[0]->removes, 2u) << "both places";
+  EXPECT_EQ(found(1, 1), 0u);
+}
+
+TEST_F(RemovalRules, D1_is_refused_when_a_write_under_way_cannot_be_undone) {
+  open();
+  tiers_[0]->hold_writes = true;
+  store_chain(1, 1);
+  settle();
+  executor_.post_at(executor_.now() + std::chrono::milliseconds(5), [this] {
+    tiers_[0]->fail_removes = true;
+    tiers_[0]->release_writes();
+  });
+  EXPECT_EQ(store_->remove(keys(1, 1)).error().code, Code::kIo);
+  EXPECT_EQ(found(1, 1), 0u);
+}
+
+// The device may have it all the same.
+TEST_F(RemovalRules, D1_undoes_a_write_under_way_that_failed) {
+  open();
+  tiers_[0]->hold_writes = tiers_[0]->fail_writes = true;
+  store_chain(1, 1);
+  settle();
+  executor_.post_at(executor_.now() + std::chrono::milliseconds(5), [this] { tiers_[0]->release_writes(); });
+  EXPECT_TRUE(store_->remove(keys(1, 1)));
+  EXPECT_EQ(tiers_[0]->lasting_removals, 2u) << "the removal's own, and one when the write had ended";
 }
 
 TEST_F(RemovalRules, K4_a_key_named_twice_gets_the_same_answer_where_it_is_present) {

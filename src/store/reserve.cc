@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/copy.h"
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -19,6 +20,11 @@ Result<void> StorageManager::check_batch(size_t keys) const {
 Result<void> StorageManager::check_arena() const {
   if (mode_ != L1Mode::kOff) return {};
   return fail(Code::kNoArena, "l1.mode off has no arena: use put and get_into with registered memory");
+}
+
+Result<void> StorageManager::check_into_arena(size_t keys) const {
+  if (auto ok = check_batch(keys); !ok) return ok;
+  return check_arena();
 }
 
 Result<void> StorageManager::check_blocks(const ReserveRequest& request) const {
@@ -50,6 +56,7 @@ std::vector<ReserveAnswer> StorageManager::reserve_locked(const ReserveRequest& 
   for (size_t i = 0; i < request.blocks.size(); ++i) {
     const Key& key = request.blocks[i].key;
     if (const auto same = given.find(key); same != given.end()) {
+      TERRACE_PROBE("store.key_named_twice");
       answers[i].outcome = same->second;
       continue;
     }
@@ -111,7 +118,10 @@ std::optional<ReserveOutcome> StorageManager::staged_answer(BlockId block) {
     touch_all(block, use_times(1));
     return ReserveOutcome::kPresent;
   }
-  if (running) return ReserveOutcome::kInFlight;
+  if (running) {
+    TERRACE_PROBE("store.reserve_of_what_is_on_its_way");
+    return ReserveOutcome::kInFlight;
+  }
   return std::nullopt;
 }
 
@@ -157,11 +167,11 @@ Result<std::vector<ReserveAnswer>> StorageManager::reserve_wait(const ReserveReq
 
 Result<void> StorageManager::commit(std::span<Reservation> reservations, const Notify& notify) {
   auto batch = std::make_shared<Batch>(notify);
-  Lock lock(mutex_);
-  uint64_t time = use_times(reservations.size() + 1) - reservations.size();
   std::vector<Key> keys;
   keys.reserve(reservations.size());
   for (const Reservation& reservation : reservations) keys.push_back(reservation.key());
+  Lock lock(mutex_);
+  uint64_t time = use_times(reservations.size() + 1) - reservations.size();
   const auto first = std::ranges::find_if(reservations, &Reservation::operator bool);
   if (first != reservations.end()) begin_uses(keys, first->buffer_->meta.parent, time);
   for (Reservation& reservation : reservations) {
@@ -188,6 +198,7 @@ void StorageManager::commit_one(Buffer* buffer, uint64_t time, const std::shared
   if (mode_ == L1Mode::kCache) {
     if (Buffer* resident = l1_->find(buffer->block)) {
       blocks_.end_flight(buffer->block);
+      TERRACE_PROBE("store.second_writer_loses");
       // Another writer was first: its bytes count, ours go, and we are told of its writes (S2).
       winner = resident;
       winner->temporary = false;
@@ -196,6 +207,7 @@ void StorageManager::commit_one(Buffer* buffer, uint64_t time, const std::shared
     } else {
       blocks_.land(buffer->block);
       l1_->publish(buffer, time);
+      TERRACE_CRASH_POINT("store.commit_published");
     }
   } else {
     // In flight until its writes have ended (M2); a second copy of the key joins the first one's writes.
@@ -223,6 +235,7 @@ void StorageManager::freed(Buffer& buffer) {
     --blocks_[buffer.block].staged;
     blocks_.end_flight(buffer.block);
     if (const Block& block = blocks_[buffer.block]; block.fate != MissReason::kNone) {
+      TERRACE_PROBE("store.staged_block_left_nothing");
       left(buffer.block, block.fate);
     }
   }
@@ -231,6 +244,7 @@ void StorageManager::freed(Buffer& buffer) {
   pages_.give(std::exchange(caller.header, nullptr));
   pages_.give(std::exchange(caller.tail, nullptr));
   caller.use.release();
+  if (TERRACE_MUTANT("store.forget_released_event")) return;
   Completion event;
   event.kind = EventKind::kReleased;
   event.key = buffer.meta.key;
@@ -252,7 +266,7 @@ void StorageManager::abort_locked(Buffer* buffer) {
   credit_taken_ -= buffer->write_credit;
   buffer->write_credit = 0;
   blocks_.end_flight(buffer->block);
-  l1_->unref(buffer);
+  if (!TERRACE_MUTANT("store.leak_aborted_buffer")) l1_->unref(buffer);
   progress_made();
 }
 

@@ -4,6 +4,8 @@
 
 #include "base/assert.h"
 
+#include "base/hooks.h"
+
 namespace terrace::store {
 
 ResidenceId Residency::insert(BlockId block, uint64_t payload_bytes, uint64_t place, uint64_t bucket,
@@ -136,11 +138,13 @@ LeafQueue::Verdict Residency::judge(LeafQueue::Entry& entry) {
   Residence& residence = residences_[entry.id];
   if (residence.generation != entry.generation) return LeafQueue::Verdict::kDrop;
   if (residence.pins > 0 || children_[residence.block] > 0) {
+    TERRACE_PROBE("store.leaf_is_one_no_more");
     residence.queued = false;  // queued again when the last pin or child goes
     return LeafQueue::Verdict::kDrop;
   }
   if (residence.rank == entry.rank) return LeafQueue::Verdict::kTake;
   entry.rank = residence.rank;
+  TERRACE_PROBE("store.leaf_grew_warmer");
   return LeafQueue::Verdict::kRequeue;
 }
 

@@ -2,11 +2,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 #include <gtest/gtest.h>
 
 #include "base/virtual_executor.h"
+#include "io/test_support.h"
 #include "store/storage_manager.h"
 #include "tier/mock/mock_tier.h"
 
@@ -188,19 +187,6 @@ TEST_F(SharedTier, R6_a_transient_flip_costs_a_second_read_only) {
 
 // --- two processes over one directory
 
-class Directory {
- public:
-  Directory() {
-    char name[] = "/tmp/terrace-shared-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 StoreOptions over(const std::string& backing) {
   StoreOptions options;
   options.l1.budget = 8 << 20;
@@ -214,8 +200,8 @@ StoreOptions over(const std::string& backing) {
 }
 
 TEST(SharedMock, T3_two_processes_share_one_backing) {
-  const Directory directory;
-  const std::string backing = directory.path() + "/mock";
+  const io::test::TempDirectory directory;
+  const std::string backing = directory / "mock";
   const pid_t writer = ::fork();
   ASSERT_GE(writer, 0);
   if (writer == 0) {

@@ -98,6 +98,8 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   Result<void> sync(Timeout timeout);
   bool wait_recovered(Timeout timeout);
   // Of the store's arena, for those who size a window; 0 without one.
+  // Keys of a stream that it was not asked for any more, behind its hole (Q5).
+  void count_behind_hole(std::span<const Key> keys) TERRACE_EXCLUDES(mutex_);
   static uint64_t l1_bytes_of(uint64_t payload_bytes) { return record::record_bytes(payload_bytes); }
   uint64_t l1_budget() const { return mode_ == L1Mode::kOff ? 0 : options_.l1.budget; }
   // Blocks until the operation's result is there. False when the executor stops first.
@@ -159,6 +161,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   // --- validation (no lock)
   Result<void> check_batch(size_t keys) const;
   Result<void> check_arena() const;
+  Result<void> check_into_arena(size_t keys) const;  // of retrieves that load into it
   Result<void> check_blocks(const ReserveRequest& request) const;
   base::TimePoint deadline_of(Timeout timeout) const;
 
@@ -197,6 +200,8 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void queue_committed() TERRACE_EXCLUDES(mutex_);
   void queue_one_committed() TERRACE_REQUIRES(mutex_);
   void start_writes() TERRACE_EXCLUDES(mutex_);
+  void undo_write(WriteFlow* flow, bool written) TERRACE_REQUIRES(mutex_);
+  void write_undone(bool failed) TERRACE_EXCLUDES(mutex_);
   void finish_write(WriteFlow* flow, Result<void> result) TERRACE_EXCLUDES(mutex_);
   WriteFlow* writing(BlockId block, uint32_t tier) const TERRACE_REQUIRES(mutex_);
   void report(const std::shared_ptr<Batch>& batch, const Completion& event) TERRACE_REQUIRES(mutex_);
@@ -240,7 +245,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void begin_uses(std::span<const Key> keys, const Key& parent, uint64_t time) TERRACE_REQUIRES(mutex_);
   void touch_all(BlockId block, uint64_t time) TERRACE_REQUIRES(mutex_);
   uint64_t use_times(size_t count) TERRACE_REQUIRES(mutex_);
-  void count_delivered(const Key& key, BlockId block, uint16_t source) TERRACE_REQUIRES(mutex_);
+  void count_delivered(BlockId block, uint16_t source) TERRACE_REQUIRES(mutex_);
   void count_missed(std::span<const Key> keys, std::span<const MissReason> reasons, uint16_t asked_of)
       TERRACE_REQUIRES(mutex_);
   void took(base::Histogram& histogram, base::TimePoint begun) const;
@@ -290,6 +295,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   struct Removal {
     std::vector<std::vector<tier::RemoveOp>> operations;  // by tier
     std::vector<std::pair<BlockId, uint32_t>> writes;     // under way, to be undone
+    uint64_t undoings_failed = 0;                         // of writes, until then
   };
   uint64_t remove_blocks(std::span<const BlockId> blocks, bool erase, Removal& removal)
       TERRACE_REQUIRES(mutex_);
@@ -300,6 +306,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   // --- tiers' news (Listener)
   std::vector<uint32_t> found(uint32_t tier, std::span<const tier::FoundBlock> blocks)
       TERRACE_EXCLUDES(mutex_);
+  void take_found(uint32_t tier, BlockId block, const tier::FoundBlock& found) TERRACE_REQUIRES(mutex_);
   void recovered(uint32_t tier, Result<void> result) TERRACE_EXCLUDES(mutex_);
   void gone(uint32_t tier, const Key& key, tier::Place place) TERRACE_EXCLUDES(mutex_);
   void state_changed(uint32_t tier) TERRACE_EXCLUDES(mutex_);
@@ -371,6 +378,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   uint64_t intos_running_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t removals_running_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t removals_begun_ TERRACE_GUARDED_BY(mutex_) = 0;
+  uint64_t undoings_failed_ TERRACE_GUARDED_BY(mutex_) = 0;  // writes that were removed and may come back
   std::deque<std::shared_ptr<PrefetchTicket::State>> prefetches_
       TERRACE_GUARDED_BY(mutex_);  // not all asked yet
   uint64_t prefetch_bytes_ TERRACE_GUARDED_BY(mutex_) = 0;

@@ -11,17 +11,7 @@ class StreamRules : public StoreTest {
   // More blocks than L1 holds, in the first tier.
   void store_many(int count) {
     for (int first = 1; first <= count; first += 50) {
-      std::vector<BlockSpec> specs;
-      for (const Key& k : keys(first, 50)) specs.push_back({k, kBlock, {}, {}});
-      auto answers =
-          store_->reserve_wait({root_, first == 1 ? Key{} : key(first - 1), specs}, std::chrono::seconds(5));
-      ASSERT_TRUE(answers);
-      std::vector<Reservation> filled;
-      for (auto& answer : *answers) {
-        fill(answer.reservation);
-        filled.push_back(std::move(answer.reservation));
-      }
-      ASSERT_TRUE(store_->commit(filled));
+      ASSERT_EQ(store_waiting(first, 50, first == 1 ? Key{} : key(first - 1)), 50u);
       settle();
     }
   }
@@ -66,6 +56,21 @@ TEST_F(StreamRules, R9_ends_at_the_first_hole_and_says_why) {
   EXPECT_EQ(stream->delivered(), 3u);
   EXPECT_EQ(stream->reason(), MissReason::kRemoved);
   EXPECT_FALSE(stream->next());
+}
+
+TEST_F(StreamRules, Q5_counts_the_keys_behind_its_hole_as_asked_for_and_missed) {
+  options_.l1.mode = L1Mode::kStaging;
+  open();
+  store_chain(1, 3);
+  settle();
+  auto stream = store_->get_stream(keys(1, 10), {.window = 65536});
+  while (stream->next()) {
+  }
+  const StoreStats stats = store_->stats();
+  EXPECT_EQ(stats.keys_asked, 10u);
+  EXPECT_EQ(stats.keys_delivered, 3u);
+  EXPECT_EQ(stats.misses[static_cast<size_t>(MissReason::kUnknown)], 1u);
+  EXPECT_EQ(stats.misses[static_cast<size_t>(MissReason::kBehindHole)], 6u);
 }
 
 TEST_F(StreamRules, R9_gives_everything_back_when_it_goes) {

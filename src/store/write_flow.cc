@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
@@ -53,6 +54,7 @@ void StorageManager::queue_writes(Buffer* buffer, policy::StoreMoment moment,
 void StorageManager::report(const std::shared_ptr<Batch>& batch, const Completion& event) {
   if (batch == nullptr) return;
   post_event(batch->notify, event);
+  if (TERRACE_MUTANT("store.event_twice")) post_event(batch->notify, event);
   TERRACE_ASSERT(batch->pending > 0);
   if (--batch->pending == 0 && batch->complete) finish_batch(batch);
 }
@@ -63,16 +65,24 @@ DropCause StorageManager::admit_write(uint32_t tier, Buffer* buffer, tier::Place
   if (is_drained(tier)) return DropCause::kUnavailable;
   const uint64_t bytes = record::record_bytes(buffer->meta.payload_bytes);
   // Credit a reserve_wait took is spent first; it is counted in write_bytes_ already.
-  if (buffer->write_credit < bytes && write_bytes_ + bytes > store_credit_max_) {
+  if (buffer->write_credit < bytes && write_bytes_ + bytes > store_credit_max_ &&
+      !TERRACE_MUTANT("store.no_write_bound")) {
+    TERRACE_PROBE("store.write_without_credit");
     return DropCause::kBacklog;
   }
   const BlockId parent = blocks_.find(buffer->meta.parent);
   const bool follows = buffer->meta.parent.is_zero() ||
                        (parent != kNoBlock &&
                         (state.residency->find(parent) != kNoResidence || writing(parent, tier) != nullptr));
-  if (!follows) return DropCause::kParentDropped;
+  if (!follows) {
+    TERRACE_PROBE("store.write_without_its_parent");
+    return DropCause::kParentDropped;
+  }
   const auto now = static_cast<uint64_t>(clock_.now().time_since_epoch().count());
-  if (!state.admission->admit(buffer->meta.key, bytes, now)) return DropCause::kNotAdmitted;
+  if (!state.admission->admit(buffer->meta.key, bytes, now)) {
+    TERRACE_PROBE("store.write_not_admitted");
+    return DropCause::kNotAdmitted;
+  }
   const auto placed = place(tier, buffer->meta);
   if (!placed) return placed.error();
   where = *placed;
@@ -91,7 +101,10 @@ DropCause StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::
     return DropCause::kNone;
   }
   if (WriteFlow* running = writing(block, tier)) {
-    if (batch != nullptr) running->batches.push_back(batch);
+    if (batch != nullptr) {
+      TERRACE_PROBE("store.write_joined");
+      running->batches.push_back(batch);
+    }
     return DropCause::kNone;
   }
   tier::Placement where;
@@ -118,7 +131,7 @@ DropCause StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::
   } else {
     write_bytes_ += flow->credit;
   }
-  flow->own_header = !buffer->header_in_use;
+  flow->own_header = !buffer->header_in_use || TERRACE_MUTANT("store.share_header_page");
   flow->header = flow->own_header ? buffer->header().data() : pages_.take();
   if (flow->own_header) buffer->header_in_use = true;
   if (batch != nullptr) flow->batches.push_back(batch);
@@ -128,6 +141,7 @@ DropCause StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::
   state.residency->hold_segment(flow->where.segment);
   writes_to_start_.push_back(flow.get());
   writes_.emplace(std::pair(block, tier), std::move(flow));
+  TERRACE_CRASH_POINT("store.write_placed");
   post_start();
   return DropCause::kNone;
 }
@@ -156,7 +170,7 @@ void StorageManager::queue_one_committed() {
   committed_.pop_front();
   Buffer* buffer = committed.buffer;
   const bool again = buffer->staged && history_.reason(buffer->meta.key) != MissReason::kUnknown;
-  if (buffer->removals == blocks_[buffer->block].removals) {
+  if (buffer->removals == blocks_[buffer->block].removals || TERRACE_MUTANT("store.write_removed_block")) {
     queue_writes(buffer, again ? policy::StoreMoment::kSeenAgain : policy::StoreMoment::kCommitted,
                  committed.batch);
   } else {  // removed before its writes were queued (D1)
@@ -196,9 +210,14 @@ std::expected<tier::Placement, DropCause> StorageManager::place(uint32_t tier,
     const auto segment = took_segment || !refused.segments_help
                              ? std::vector<BlockId>{}
                              : state.residency->coldest_segment(refused.domain);
-    if (segment.empty()) return std::unexpected(DropCause::kNoRoom);
+    if (segment.empty()) {
+      TERRACE_PROBE("store.no_place_for_a_write");
+      return std::unexpected(DropCause::kNoRoom);
+    }
     took_segment = true;
+    TERRACE_CRASH_POINT("store.segment_taken");
     ++state.counts.evicted_segments;
+    TERRACE_PROBE("store.segment_evicted_for_a_write");
     evict_from_tier(tier, segment);
   }
 }
@@ -215,6 +234,7 @@ void StorageManager::start_writes() {
     for (const TierState& state : tiers_) tiers.push_back(state.tier.get());
     for (WriteFlow* flow : writes_to_start_) {
       if (flow->removed) {
+        TERRACE_PROBE("store.removed_before_it_was_written");
         dropped.push_back(flow);
         continue;
       }
@@ -234,9 +254,12 @@ void StorageManager::start_writes() {
   const Buffer* summed = nullptr;  // whose `sums` are; the flows of one buffer stand together
   for (WriteFlow* flow : flows) {
     Buffer& buffer = *flow->buffer;
-    if (&buffer != summed && buffer.summed) {
+    const bool known =
+        &buffer == summed || (summed != nullptr && TERRACE_MUTANT("store.reuse_sums_of_another"));
+    if (!known && buffer.summed) {
+      TERRACE_PROBE("store.sums_used_again");
       sums = record::sums_in(buffer.header());
-    } else if (&buffer != summed) {
+    } else if (!known) {
       record::sum_parts(buffer.meta.key, buffer.payload(), sums);
     }
     summed = &buffer;
@@ -253,9 +276,33 @@ void StorageManager::start_writes() {
     op.done = [self = shared_from_this(), flow](Result<void> result) {
       self->executor_.post([self, flow, result] { self->finish_write(flow, result); });
     };
+    TERRACE_CRASH_POINT("store.write_sealed");
     // Each as soon as it is sealed: the device works while the next one is summed.
     tiers[flow->tier - 1]->write(std::span(&op, 1));
   }
+}
+
+// It was removed while it was written: the remover waits until the tier has forgotten it, whole or in part
+// (D1).
+void StorageManager::undo_write(WriteFlow* flow, bool written) {
+  TERRACE_CRASH_POINT("store.write_undone");
+  TERRACE_PROBE("store.removed_while_it_was_written");
+  flow->removed = false;
+  const record::BlockMeta& meta = flow->buffer->meta;
+  const tier::RemoveOp op{meta.key, flow->where.place, meta.payload_bytes};
+  tier_state(flow->tier)
+      .tier->remove(std::span(&op, written ? 1 : 0), tier::RemoveKind::kRemove,
+                    [self = shared_from_this(), flow](const Result<void>& undone) {
+                      self->executor_.post([self, flow, failed = !undone] {
+                        self->write_undone(failed);
+                        self->finish_write(flow, fail(Code::kCancelled, "removed"));
+                      });
+                    });
+}
+
+void StorageManager::write_undone(bool failed) {
+  Lock lock(mutex_);
+  if (failed) ++undoings_failed_;
 }
 
 void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
@@ -265,16 +312,8 @@ void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
   const uint64_t payload = flow->buffer->meta.payload_bytes;
   const Key key = flow->buffer->meta.key;
 
-  if (flow->removed && result) {
-    // It was removed while it was written. The remover waits until the tier has forgotten it (D1).
-    const tier::RemoveOp op{key, flow->where.place, payload};
-    flow->removed = false;
-    state.tier->remove(
-        std::span(&op, 1), tier::RemoveKind::kRemove, [self = shared_from_this(), flow](Result<void>) {
-          self->executor_.post([self, flow] { self->finish_write(flow, fail(Code::kCancelled, "removed")); });
-        });
-    return;
-  }
+  if (flow->removed && flow->started && !TERRACE_MUTANT("store.publish_removed_write"))
+    return undo_write(flow, result.has_value());
 
   Completion event;
   event.kind = EventKind::kWrite;
@@ -287,22 +326,32 @@ void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
   if (result) {
     ++state.counts.writes;
     state.counts.write_bytes += payload;
+    TERRACE_CRASH_POINT("store.write_published");
     took(state.latencies->writes, flow->begun);
     state.residency->insert(flow->block, payload, flow->where.place, flow->where.bucket, flow->where.segment,
                             flow->rank);
     blocks_[flow->block].fate = MissReason::kNone;
+    if (flow->before) {
+      const tier::RemoveOp op{key, flow->before->where.place, flow->before->meta.payload_bytes};
+      state.tier->remove(std::span(&op, 1), tier::RemoveKind::kEvict, [](Result<void>) {});
+    }
   } else if (result.error().code == Code::kCancelled) {
     event.status = WriteStatus::kDropped;
     event.cause = DropCause::kRemoved;
     ++state.counts.drops[static_cast<size_t>(DropCause::kRemoved)];
   } else {
+    TERRACE_PROBE("store.write_failed");
     event.status = WriteStatus::kFailed;
     event.error = result.error();
     ++state.counts.write_errors;
     blocks_[flow->block].fate = MissReason::kWriteFailed;
+    if (flow->before) {
+      TERRACE_PROBE("store.found_again_after_a_failed_write");
+      take_found(flow->tier, flow->block, *flow->before);
+    }
   }
   state.residency->drop_child(blocks_[flow->block].parent);
-  write_bytes_ -= flow->credit;
+  if (!TERRACE_MUTANT("store.leak_write_credit")) write_bytes_ -= flow->credit;
   if (flow->own_header) {
     flow->buffer->header_in_use = false;
     flow->buffer->summed = flow->buffer->summed || flow->started;

@@ -49,14 +49,10 @@ class BenchWriteBack(BenchCase):
         self.assertRegex(text, r"\nprefetch +no .* shared +shared\n")
 
     def test_progress_is_drawn_on_a_terminal_only(self) -> None:
-        terminal, slave = os.openpty()
-        self.addCleanup(os.close, terminal)
-        command = [str(BIN), "bench", "write-back", *map(str, WRITE_BACK), "--dir", str(self.folder)]
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=slave, check=True, timeout=120)
-        os.close(slave)
-        drawn = os.read(terminal, 65536).decode()
+        command = ("bench", "write-back", *WRITE_BACK, "--dir", self.folder)
+        drawn = self.on_terminal(*command)
         self.assertRegex(drawn, r"write-back \[#*\.*\] +\d+ % \d+ questions? of 24 questions")
-        self.assertEqual(b"", self.run_cli(*command[1:]).stderr)
+        self.assertEqual(b"", self.run_cli(*command).stderr)
 
 
 class BenchStaging(BenchCase):

@@ -450,13 +450,8 @@ class Surface(Case):
 
     def test_progress_is_drawn_on_a_terminal_only(self) -> None:
         path, _ = self.manifest(20, 1_000_000)
-        terminal, slave = os.openpty()
-        self.addCleanup(os.close, terminal)
-        arguments = ("put", self.store, "--namespace", "m", "--manifest", path, "--capacity", SMALL)
-        command = [str(BIN), *map(str, arguments)]
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=slave, check=True, timeout=120)
-        os.close(slave)
-        drawn = os.read(terminal, 65536).decode()
+        drawn = self.on_terminal("put", self.store, "--namespace", "m", "--manifest", path, "--capacity",
+                                 SMALL)
         self.assertRegex(drawn, r"put \[#*\.*\] +\d+ % .* of 19\.1 MiB")
         self.assertEqual(b"", self.run_cli("scrub", self.store).stderr)
 

@@ -63,6 +63,15 @@ class Case(unittest.TestCase):
     def run_json(self, *arguments: object, exit_code: int = OK, **options: Any) -> Any:
         return json.loads(self.run_cli(*arguments, "--json", exit_code=exit_code, **options).stdout)
 
+    def on_terminal(self, *arguments: object) -> str:
+        """What the command draws on standard error when that is a terminal."""
+        terminal, slave = os.openpty()
+        self.addCleanup(os.close, terminal)
+        command = [str(BIN), *map(str, arguments)]
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=slave, check=True, timeout=120)
+        os.close(slave)
+        return os.read(terminal, 65536).decode()
+
     def refused(self, *arguments: object, says: Says, exit_code: int = USAGE, **options: Any) -> None:
         """The command fails with the exit code, says these words on standard error and prints nothing."""
         done = self.run_cli(*arguments, exit_code=exit_code, **options)

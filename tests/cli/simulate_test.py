@@ -4,15 +4,13 @@ python3 tests/cli/simulate_test.py [TestCase...]; ctest runs each TestCase as a 
 """
 
 import json
-import os
-import subprocess
 import sys
 import xml.etree.ElementTree as xml
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from harness import BIN, Case, main
+from harness import Case, main
 
 FIELDS = {"policy", "capacity_blocks", "accesses", "unique_blocks", "hit_ratio", "prefix_hit_ratio"}
 
@@ -124,15 +122,11 @@ class Answers(SimulateCase):
         self.assertRegex(text, r"\nPOLICY +CAPACITY BLOCKS +PREFIX HITS +WRITTEN A DAY +SECONDS\nlru +")
 
     def test_progress_is_drawn_on_a_terminal_only(self) -> None:
-        terminal, slave = os.openpty()
-        self.addCleanup(os.close, terminal)
         trace = self.trace(*([i, i + 10_000] for i in range(200)))
-        command = [str(BIN), "simulate", "--trace", str(trace), "--format", "mooncake"]
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=slave, check=True, timeout=120)
-        os.close(slave)
-        drawn = os.read(terminal, 65536).decode()
+        command = ("simulate", "--trace", trace, "--format", "mooncake")
+        drawn = self.on_terminal(*command)
         self.assertRegex(drawn, r"simulate \[#*\.*\] +\d+ % \d+ requests of 800 requests")
-        self.assertEqual(b"", self.run_cli(*command[1:]).stderr)
+        self.assertEqual(b"", self.run_cli(*command).stderr)
 
 
 class Plot(SimulateCase):

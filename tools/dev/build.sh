@@ -11,7 +11,7 @@ Configures and builds PRESET into build/PRESET (default: release).
   release  what users run             demo   release with the llama.cpp integration
   dev      g++ 12, tests              bench  release with the benchmarks
   clang    clang 19, headers alone    asan   AddressSanitizer and UBSan
-                                      tsan   ThreadSanitizer
+  coverage, msan  of the fuzz targets  tsan   ThreadSanitizer
 
 examples:
   ./dev build

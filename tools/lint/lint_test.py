@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The lint tools' own tests: each rule finds what it forbids and lets pass what it allows."""
 
+import json
 import sys
 import tempfile
 import unittest
@@ -10,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dev"))
 import count_tests
 import cpp
+import lab_report
 import layers
 import rules
 import tidy
@@ -55,7 +57,7 @@ class Layers(Tree):
             self.assertEqual([], self.problems("src/tier/disk/disk.cc", include), include)
 
     def test_src_may_not_include_what_stands_above_it(self) -> None:
-        for include in ('"lab/oracle.h"', '"bench/loop.h"', '"integrations/llama_cpp/kv.h"'):
+        for include in ('"lab/kit/oracle.h"', '"bench/loop.h"', '"integrations/llama_cpp/kv.h"'):
             self.assertEqual(1, len(self.problems("src/key/key_test.cc", include)), include)
 
     def test_form_of_an_include_is_checked(self) -> None:
@@ -159,6 +161,10 @@ class Tidy(unittest.TestCase):
         found = list(tidy.check_file(Path("src/io/a.cc"), body.encode()))
         self.assertEqual([(2, False)], [(f.line, f.fails) for f in found])
 
+    def test_fuzz_inputs_are_bytes(self) -> None:
+        self.assert_found(0, "fuzz/corpus/trace/a", "\ta  ")
+        self.assert_found(1, "fuzz/dictionaries/a.dict", "\ta")
+
     def test_large_file_fails(self) -> None:
         self.assertEqual(1, len(self.found("tests/golden.txt", ("a" * 99 + "\n") * 2700)))
 
@@ -191,6 +197,55 @@ class CountTests(unittest.TestCase):
     def test_failed_run_without_a_failed_test_counts_one(self) -> None:
         self.assertEqual((0, 1), self.count("<testsuite/>", 8))
         self.assertEqual((0, 1), self.count("not a report", 0))
+
+
+class LabReport(unittest.TestCase):
+    """Row 15 of the lab's report, completed by what the sanitizers said."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.build = Path(folder.name)
+        for preset in ("asan", "tsan"):
+            self.write(f"{preset}/lab.json", json.dumps({"rows": [self.row(n) for n in (2, 8, 11)]}))
+        self.write("msan/formats.log", "record: 15 inputs\nsegment: 11 inputs\n")
+        self.tests = ["dev 9 0", "asan 9 0", "tsan 9 0"]
+
+    def write(self, name: str, text: str) -> None:
+        (self.build / name).parent.mkdir(exist_ok=True)
+        (self.build / name).write_text(text)
+
+    @staticmethod
+    def row(number: int, wrong: int = 0) -> dict[str, object]:
+        return {"row": number, "figures": {"failed": 0}, "wrong": wrong, "failures": [], "skipped": None}
+
+    def completed(self, quick: bool = False) -> dict[str, object]:
+        report = {"quick": quick, "rows": [self.row(15)]}
+        lab_report.complete(report, self.tests, self.build)
+        return report["rows"][0]
+
+    def test_row_15_passes_when_everything_ran_clean(self) -> None:
+        row = self.completed()
+        self.assertTrue(row["passed"])
+        self.assertIsNone(row["skipped"])
+        self.assertEqual(26, row["figures"]["msan_inputs"])
+
+    def test_what_did_not_run_is_named_and_nothing_is_passed(self) -> None:
+        self.write("tsan/lab.json", json.dumps({"rows": [self.row(2)]}))
+        row = self.completed()
+        self.assertFalse(row["passed"])
+        self.assertEqual("not run: tsan row 8, tsan row 11", row["skipped"])
+        self.assertFalse(self.completed(quick=True)["passed"])
+
+    def test_failures_and_reports_of_sanitizers_fail_the_row(self) -> None:
+        self.tests = ["asan 8 1", "tsan 9 0"]
+        self.assertFalse(self.completed()["passed"])
+        self.setUp()
+        self.write("asan/lab.log", "==1==ERROR: AddressSanitizer: heap-use-after-free")
+        self.assertFalse(self.completed()["passed"])
+        self.setUp()
+        self.write("tsan/lab.json", json.dumps({"rows": [self.row(2, wrong=1)]}))
+        self.assertEqual(1, self.completed()["wrong"])
 
 
 if __name__ == "__main__":

@@ -75,6 +75,14 @@ TEST(Import, C2_a_list_of_disks_and_no_memory_cache) {
             L1Mode::kStaging);
 }
 
+TEST(Import, aliases_of_a_large_text_make_no_endless_list) {
+  std::string text = "local_disk: [&a " + std::string(100'000, 'x');
+  for (int i = 0; i < 3000; ++i) text += ", *a";
+  const OptionList list = read_yaml_options(text + "]", "lm");
+  ASSERT_THAT(list.options, SizeIs(1));
+  EXPECT_LT(list.options[0].value.size(), 2u << 20);
+}
+
 TEST(Import, C2_environment_variables) {
   const StoreOptions options = options_of(import_of(Form::kEnvironment,
                                                     "PATH=/bin\n"

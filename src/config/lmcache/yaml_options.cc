@@ -2,12 +2,23 @@
 #include <yaml-cpp/yaml.h>
 
 #include "config/lmcache/options.h"
+#include "config/yaml_documents.h"
 
 namespace terrace::config::lmcache {
 namespace {
 
 constexpr size_t kOptionsMax = 4096;
+constexpr size_t kTextBytesMax = 1 << 20;  // of one list: aliases make more of it than the file has
 constexpr size_t kDepthMax = 8;
+
+std::string joined(const YAML::Node& list) {
+  std::string text;
+  for (const YAML::Node& element : list) {
+    text += (text.empty() ? "" : ",") + (element.IsScalar() ? element.Scalar() : "...");
+    if (text.size() > kTextBytesMax) break;
+  }
+  return text;
+}
 
 // Sections become dotted names, so that each of their keys is accounted for.
 void walk(const YAML::Node& node, const std::string& name, const std::string& origin, const std::string& file,
@@ -22,11 +33,7 @@ void walk(const YAML::Node& node, const std::string& name, const std::string& or
   } else if (name.empty()) {
     if (!node.IsNull()) list.problems.push_back({file, "", "", "", "not an LMCache configuration: no keys"});
   } else if (node.IsSequence()) {
-    std::string joined;
-    for (const YAML::Node& element : node) {
-      joined += (joined.empty() ? "" : ",") + (element.IsScalar() ? element.Scalar() : "...");
-    }
-    list.options.push_back({name, joined, origin});
+    list.options.push_back({name, joined(node), origin});
   } else {
     list.options.push_back({name, node.IsScalar() ? node.Scalar() : "", origin});
   }
@@ -37,7 +44,12 @@ void walk(const YAML::Node& node, const std::string& name, const std::string& or
 OptionList read_yaml_options(std::string_view text, const std::string& file) {
   OptionList list;
   try {
-    walk(YAML::Load(std::string(text)), "", file, file, 0, list);
+    const std::string yaml(text);
+    if (const auto second = second_document(yaml)) {
+      list.problems.push_back(
+          {fmt::format("{}:{}", file, second->line + 1), "", "", "", "a second document: only one is read"});
+    }
+    walk(YAML::Load(yaml), "", file, file, 0, list);
   } catch (const YAML::Exception& error) {
     const std::string place = error.mark.is_null() ? file : fmt::format("{}:{}", file, error.mark.line + 1);
     list.problems.push_back({place, "", "", "", "not YAML: " + error.msg});

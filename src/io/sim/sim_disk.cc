@@ -121,6 +121,11 @@ void SimDisk::set_capacity(uint64_t bytes) {
   capacity_ = bytes;
 }
 
+uint64_t SimDisk::written_bytes() const {
+  base::Lock lock(mutex_);
+  return written_;
+}
+
 uint64_t SimDisk::used_bytes() const {
   base::Lock lock(mutex_);
   return used_;
@@ -373,6 +378,9 @@ Result<void> SimDisk::write(Handle handle, uint64_t offset, std::span<const std:
   if (!entry) return std::unexpected(entry.error());
   SimNode& node = (*entry)->node;
   if (auto sized = resize(node, node.allocated_after_write(offset, from.size())); !sized) return sized;
+  // What is less than a page waits for others in the page cache, until the sync.
+  const bool whole_pages = offset % base::kPage == 0 && from.size() % base::kPage == 0;
+  written_ += whole_pages ? from.size() : node.clean_pages(offset, from.size()) * base::kPage;
   if (!from.empty()) node.write(offset, from);
   return {};
 }

@@ -46,6 +46,8 @@ class SimDisk {
   // Another process fills the device (or frees it): what is there stays.
   void set_capacity(uint64_t bytes) TERRACE_EXCLUDES(mutex_);
   uint64_t used_bytes() const TERRACE_EXCLUDES(mutex_);
+  // What wears a device: whole pages each time they are written, others once a sync.
+  uint64_t written_bytes() const TERRACE_EXCLUDES(mutex_);
   uint64_t pending_pages() const TERRACE_EXCLUDES(mutex_);  // page writes a crash may lose
   uint64_t lives() const TERRACE_EXCLUDES(mutex_);          // kills and crashes so far
   // Of every name, length and byte: equal runs leave equal disks.
@@ -125,6 +127,7 @@ class SimDisk {
   std::map<std::string, uint64_t> locks_ TERRACE_GUARDED_BY(mutex_);  // path to the life that holds it
   NodeId last_node_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t used_ TERRACE_GUARDED_BY(mutex_) = 0;
+  uint64_t written_ TERRACE_GUARDED_BY(mutex_) = 0;
   std::vector<Device*> devices_ TERRACE_GUARDED_BY(mutex_);
 };
 

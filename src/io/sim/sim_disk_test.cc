@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "io/sim/sim_file_system.h"
@@ -63,6 +64,22 @@ TEST_F(Disk, counts_the_bytes_it_holds_exactly) {
   ASSERT_TRUE(files_->allocate(*file, 8 * kPage));
   EXPECT_EQ(disk_.used_bytes(), 8 * kPage);
   EXPECT_EQ(files_->stat("file")->allocated_bytes, 8 * kPage);
+}
+
+TEST_F(Disk, counts_what_wears_it) {
+  const auto file = open("/f");
+  ASSERT_TRUE(files_->write(*file, 0, Buffer(2 * kPage).span()));
+  ASSERT_TRUE(files_->write(*file, 0, Buffer(2 * kPage).span()));
+  EXPECT_EQ(disk_.written_bytes(), 4 * kPage) << "whole pages, each time";
+  const std::array<std::byte, 256> entry{};
+  const auto buffered = files_->open("/f", {});
+  ASSERT_TRUE(buffered && files_->sync(*file));
+  ASSERT_TRUE(files_->write(**buffered, 0, entry));
+  ASSERT_TRUE(files_->write(**buffered, 256, entry));
+  EXPECT_EQ(disk_.written_bytes(), 5 * kPage) << "less than a page once, until the sync";
+  ASSERT_TRUE(files_->sync(**buffered));
+  ASSERT_TRUE(files_->write(**buffered, 512, entry));
+  EXPECT_EQ(disk_.written_bytes(), 6 * kPage);
 }
 
 TEST_F(Disk, is_full_at_its_capacity_and_recovers_with_it) {

@@ -64,6 +64,14 @@ void SimNode::remember(uint64_t page) {
   versions.push_back(now ? std::make_unique<Page>(*now) : nullptr);
 }
 
+uint64_t SimNode::clean_pages(uint64_t offset, uint64_t bytes) const {
+  uint64_t clean = 0;
+  for_each_page(offset, bytes, [&](uint64_t page, uint64_t, uint64_t, uint64_t) {
+    clean += history_.contains(page) ? 0 : 1;
+  });
+  return clean;
+}
+
 void SimNode::write(uint64_t offset, std::span<const std::byte> from) {
   for_each_page(offset, from.size(), [&](uint64_t page, uint64_t within, uint64_t at, uint64_t bytes) {
     if (page >= reserved_pages_ && !pages_.contains(page)) ++pages_beyond_;

@@ -22,6 +22,8 @@ class SimNode {
   uint64_t bytes() const { return bytes_; }
   uint64_t allocated_bytes() const { return (reserved_pages_ + pages_beyond_) * base::kPage; }
   uint64_t pending_pages() const;
+  // Pages of the range that no write has touched since the sync.
+  uint64_t clean_pages(uint64_t offset, uint64_t bytes) const;
   // What allocated_bytes() would be after such a call.
   uint64_t allocated_after_write(uint64_t offset, uint64_t bytes) const;
   uint64_t allocated_after_allocate(uint64_t bytes) const;

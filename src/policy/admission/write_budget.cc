@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/hooks.h"
 #include "policy/admission.h"
 
 namespace terrace::policy {
@@ -41,6 +42,7 @@ class WriteBudgetAdmission final : public AdmissionPolicy {
     for (Bucket& bucket : buckets_) bucket.refill(elapsed);
     if (!std::ranges::all_of(buckets_, [&](const Bucket& bucket) { return bucket.has(wanted); }))
       return false;
+    if (TERRACE_MUTANT("policy.spend_nothing")) return true;
     for (Bucket& bucket : buckets_) bucket.take(wanted);
     return true;
   }

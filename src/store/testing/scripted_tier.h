@@ -18,7 +18,7 @@ class ScriptedTier final : public tier::Tier {
  public:
   uint64_t records_max = 1000;  // then place() refuses with kNoRoom
   bool hold_writes = false, hold_reads = false, hold_removes = false, hold_recovery = false;
-  bool fail_writes = false, fail_reads = false;
+  bool fail_writes = false, fail_reads = false, fail_removes = false;
   bool local_memory = false;
   bool unavailable = false;
   bool flip_reads = false;  // a bit of what is read is wrong
@@ -130,7 +130,9 @@ class ScriptedTier final : public tier::Tier {
       records_.erase(op.place);
     }
     auto shared = std::make_shared<tier::Done>(std::move(done));
-    later(hold_removes && kind != tier::RemoveKind::kEvict, held_removes_, [shared] { (*shared)({}); });
+    const Result<void> result = fail_removes ? fail(Code::kIo, "a scripted removal error") : Result<void>();
+    later(hold_removes && kind != tier::RemoveKind::kEvict, held_removes_,
+          [shared, result] { (*shared)(result); });
   }
   void exists(std::span<const Key>, base::TimePoint,
               std::move_only_function<void(Result<std::vector<uint64_t>>)> done) override {

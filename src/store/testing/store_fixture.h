@@ -96,6 +96,25 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(store_->commit(filled, notify));
     return filled.size();
   }
+  // As store_chain, waiting for room and credit, which all blocks must get; `filled` is called before the
+  // commit.
+  size_t store_waiting(int first, int count, Key parent = {}, const std::function<void()>& filled = {}) {
+    std::vector<BlockSpec> specs;
+    for (const Key& k : keys(first, count)) specs.push_back({k, kBlock, {}, {}});
+    auto answers = store_->reserve_wait({root_, parent, specs}, std::chrono::seconds(5));
+    EXPECT_TRUE(answers);
+    std::vector<Reservation> reservations;
+    if (!answers) return 0;
+    for (auto& answer : *answers) {
+      EXPECT_EQ(answer.outcome, ReserveOutcome::kBuffer) << first;
+      if (!answer.reservation) continue;
+      fill(answer.reservation);
+      reservations.push_back(std::move(answer.reservation));
+    }
+    if (filled) filled();
+    EXPECT_TRUE(store_->commit(reservations));
+    return reservations.size();
+  }
   // Empties L1 by storing a chain that takes all of it; its own blocks leave with the next call's.
   void evict_l1() {
     constexpr int blocks = kL1Blocks;

@@ -139,6 +139,46 @@ TEST(DiskFault, a_failed_sync_gives_up_what_was_not_synced_and_is_not_repeated_P
   EXPECT_TRUE(after.check(1) && after.check(3));
 }
 
+TEST(DiskFault, what_was_removed_before_a_failed_sync_is_not_back_after_the_next_one_D1) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    io::SimDisk disk;
+    Life life(disk);
+    life.must_open();
+    ASSERT_TRUE(life.store(1, 20'000) && life.store(2, 20'000) && life.sync());
+    ASSERT_TRUE(life.remove(1, RemoveKind::kRemove));
+    life.plans[0]->set_chance(io::FaultKind::kSyncError, 1.0);
+    EXPECT_FALSE(life.sync());
+    life.plans[0]->set_chance(io::FaultKind::kSyncError, 0.0);
+    ASSERT_TRUE(life.sync());
+    life.crash(seed);
+    Life after(disk);
+    after.must_open();
+    EXPECT_FALSE(after.listener.blocks.contains(key_of(1))) << "seed " << seed;
+    EXPECT_TRUE(after.check(2));
+  }
+}
+
+TEST(DiskFault, no_sync_vouches_for_removals_from_a_segment_that_could_not_be_retired_D1) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    io::SimDisk disk;
+    Life life(disk);
+    life.must_open();
+    for (uint64_t id = 1; id <= 2; ++id) ASSERT_TRUE(life.store(id, 200'000));
+    ASSERT_TRUE(life.sync());
+    ASSERT_TRUE(life.remove(1, RemoveKind::kRemove));
+    life.files.writes_fail = true;
+    life.plans[0]->add_bad_range("/a/000000.data", 0, base::kMiB);
+    for (int i = 0; i < 3; ++i) (void)life.check(2);
+    EXPECT_FALSE(life.sync());
+    life.files.writes_fail = false;
+    ASSERT_TRUE(life.sync()) << "it is retired now";
+    life.crash(seed);
+    Life after(disk);
+    after.must_open();
+    EXPECT_FALSE(after.listener.blocks.contains(key_of(1))) << "seed " << seed;
+  }
+}
+
 TEST(DiskFault, a_stalled_device_trips_the_breaker_through_deadlines_and_comes_back_P10) {
   io::SimDisk disk;
   Life life(disk);

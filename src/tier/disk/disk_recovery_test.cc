@@ -356,6 +356,24 @@ TEST(DiskRecovery, without_superblock_the_store_is_rebuilt_from_segment_headers_
   EXPECT_TRUE(life.check(100));
 }
 
+// Its sum has no secret: whoever writes the file can make it right.
+TEST(DiskRecovery, a_superblock_whose_segments_have_an_impossible_size_is_damage_P12) {
+  for (const uint64_t bytes : {uint64_t{0}, uint64_t{1}, kSegmentBytesMin + 1, 2 * kSegmentBytesMax}) {
+    Damaged store;
+    make_store(store);
+    auto file = *store.disk.contents("/a/superblock");
+    for (const uint64_t copy : {0, 1}) {
+      auto superblock = base::load_le<Superblock>(file.data() + copy * kPage);
+      superblock.segment_bytes = bytes;
+      seal(superblock, std::span(file).subspan(copy * kPage, kPage));
+    }
+    ASSERT_TRUE(store.disk.replace("/a/superblock", file));
+    Life life(store.disk);
+    life.must_open();
+    for (uint64_t id = 1; id <= 20; ++id) EXPECT_TRUE(life.check(id)) << id << ", " << bytes;
+  }
+}
+
 TEST(DiskRecovery, a_damaged_segment_is_neither_used_nor_deleted_and_counts_3f) {
   Damaged store;
   make_store(store);

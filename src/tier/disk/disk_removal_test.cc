@@ -114,6 +114,45 @@ TEST(DiskRemoval, is_not_acknowledged_while_a_path_opened_late_recovers_D1) {
   EXPECT_TRUE(bury(life));
 }
 
+// The write begins with clearing the old entry, which is what the removal waits for.
+TEST(DiskRemoval, is_acknowledged_although_the_slot_was_written_and_evicted_meanwhile_D1) {
+  io::SimDisk disk;
+  Life life(disk);
+  life.must_open();
+  ASSERT_TRUE(life.store(1, 50'000));
+  life.evict(key_of(1));
+  bool evicted = false;
+  const auto answer = life.begin_store(2, 50'000, [&](Result<void> result) {
+    ASSERT_TRUE(result);
+    life.evict(key_of(2));
+    evicted = true;
+  });
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(bury(life));
+  life.run([&] { return evicted; });
+  EXPECT_TRUE(evicted);
+}
+
+// It was on its way to be cleared by a write when the first removal looked.
+TEST(DiskRemoval, an_entry_that_a_write_could_not_clear_is_tried_again_D1) {
+  io::SimDisk disk;
+  {
+    Life life(disk);
+    life.must_open();
+    ASSERT_TRUE(life.store(1, 50'000));
+    life.evict(key_of(1));
+    life.plans[0]->set_chance(io::FaultKind::kWriteError, 1);
+    bool ended = false;
+    ASSERT_TRUE(life.begin_store(2, 50'000, [&](Result<void>) { ended = true; }));
+    EXPECT_FALSE(bury(life));
+    life.run([&] { return ended; });
+    life.plans[0]->set_chance(io::FaultKind::kWriteError, 0);
+    ASSERT_TRUE(bury(life));
+    life.kill();
+  }
+  EXPECT_FALSE(holds(disk, small_options(), 1));
+}
+
 TEST(DiskRemoval, nothing_is_evicted_for_want_of_segments_not_yet_recovered) {
   io::SimDisk disk;
   const DiskOptions options = small_options({"/a"}, 5 * base::kMiB / 2);

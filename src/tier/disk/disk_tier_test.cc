@@ -271,6 +271,18 @@ TEST(DiskTier, a_segment_whose_data_found_no_space_is_none_after_a_restart_E5_P8
   EXPECT_TRUE(life.store(2, 900'000));
 }
 
+TEST(DiskTier, something_else_in_place_of_a_segments_files_costs_that_segment_only) {
+  io::SimDisk disk;
+  Life life(disk);
+  life.must_open();
+  ASSERT_TRUE(life.store(1, 500'000));
+  ASSERT_TRUE(disk.make_directory("/a/000001.data", disk.lives()));
+  EXPECT_EQ(life.store(2, 900'000).error().code, Code::kForeign);
+  EXPECT_EQ(life.tier->status().state, State::kDegraded);
+  EXPECT_TRUE(life.store(3, 900'000)) << "the others can be laid out, and at once";
+  EXPECT_TRUE(life.check(1) && life.check(3));
+}
+
 TEST(DiskTier, remembers_namespaces_and_rebuilds_unknown_ones) {
   io::SimDisk disk;
   const std::string digest(64, 'a');

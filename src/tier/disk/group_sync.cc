@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 #include "tier/disk/volume.h"
 
 namespace terrace::tier::disk {
@@ -53,7 +54,15 @@ void DiskVolume::begin_sync() {
     sync_run_->waiters = std::exchange(sync_waiters_, {});
     sync_run_->clean = clean_wanted_;
   }
-  auto join = std::make_shared<Join>([this](Result<void>) { sync_data(); });
+  TERRACE_CRASH_POINT("disk.sync_begun");
+  retire_lost();
+  auto join = std::make_shared<Join>([this](Result<void> cleared) {
+    {
+      const base::Lock run(mutex_);
+      sync_run_->removals = cleared;
+    }
+    sync_data();
+  });
   clear_stale(join);
 }
 
@@ -76,16 +85,23 @@ void DiskVolume::sync_data() {
       SegmentRecord& segment = table_->segment(number);
       if (!segment.data_dirty && !segment.table_dirty) continue;
       if (segment.layout == LayoutState::kPreparing) {  // its files are being made
+        TERRACE_PROBE("disk.sync_meets_a_new_layout");
         segments_dirty_ = true;
+        continue;
+      }
+      if (segment.lost && !segment.retired) {
+        run.removals = fail(Code::kIo, "a segment is out of reach: what was removed from it may come back");
         continue;
       }
       segment.data_dirty = segment.table_dirty = false;
       if (segment.lost || segment.data == nullptr) continue;
+      if (TERRACE_MUTANT("disk.skip_sync")) continue;
       run.segments.push_back(number);
       requests.push_back(sync_of(*segment.data));
     }
     run.failed.assign(run.segments.size(), false);
   }
+  TERRACE_CRASH_POINT("disk.sync_data_begun");
   for (auto& rank : ranks) requests.push_back(std::move(rank));
   gather(parts_.scheduler, std::move(requests), [this](std::vector<Result<void>> results) {
     {
@@ -94,6 +110,7 @@ void DiskVolume::sync_data() {
         if (!results[i]) sync_failed(i, results[i].error());
       }
     }
+    TERRACE_CRASH_POINT("disk.sync_data_ended");
     ranks_ended();
     sync_tables();
   });
@@ -116,10 +133,12 @@ void DiskVolume::sync_tables() {
         if (!results[i]) sync_failed(i, results[i].error());
         if (!run.failed[i]) continue;
         lose_unsynced(run.segments[i], notices);
+        clear_again(run.segments[i]);
         count_outcome(false, notices);
         device_error(run.segments[i], Error{Code::kIo, 0, "a segment could not be synced"}, notices);
       }
     }
+    TERRACE_CRASH_POINT("disk.sync_tables_ended");
     deliver(std::move(notices));
     sync_superblock();
   });
@@ -128,6 +147,7 @@ void DiskVolume::sync_tables() {
 void DiskVolume::sync_failed(size_t position, const Error& error) {
   SyncRun& run = *sync_run_;
   if (error.code == Code::kIo) {
+    TERRACE_PROBE("disk.sync_failed");
     run.failed[position] = true;
     return;
   }
@@ -147,8 +167,22 @@ void DiskVolume::lose_unsynced(uint32_t number, Notices& notices) {
     const bool synced = slot.seq == 0 || slot.seq <= superblock_.synced_seq;
     if (slot.state != SlotState::kLive || synced) continue;
     const Place place = make_place(number_, number, index);
+    TERRACE_PROBE("disk.unsynced_block_given_up");
     lose_block(place, notices);
     stale_.push_back(place);
+  }
+}
+
+// What was removed may still stand on the device: the next sync clears it once more.
+void DiskVolume::clear_again(uint32_t number) {
+  SegmentRecord& segment = table_->segment(number);
+  segment.table_dirty = segments_dirty_ = true;
+  for (uint32_t index = 0; index < segment.slots.size(); ++index) {
+    SlotRecord& slot = segment.slots[index];
+    const bool idle = slot.state == SlotState::kFree || slot.state == SlotState::kPlaced;
+    if (!idle || slot.entry != EntryState::kClear || slot.generation == 0) continue;
+    slot.entry = EntryState::kStale;
+    stale_.push_back(make_place(number_, number, index));
   }
 }
 
@@ -177,6 +211,7 @@ void DiskVolume::sync_superblock() {
   }
   request.done = [this](Result<void> written) {
     if (!written) return end_sync(written);
+    TERRACE_CRASH_POINT("disk.sync_superblock_written");
     io::IoRequest sync = sync_of(superblock_file_->file());
     sync.done = [this](Result<void> synced) { end_sync(synced); };
     parts_.scheduler.submit(std::move(sync));
@@ -196,18 +231,24 @@ void DiskVolume::end_sync(Result<void> result) {
     } else if (result.error().code == Code::kIo) {
       last_error_ = to_string(result.error());
       count_outcome(false, notices);
+      TERRACE_PROBE("disk.superblock_not_written");
       synced_seq_due_ = true;
     }
     for (const bool failed : run->failed) {
       if (failed && result)
         result = fail(Code::kIo, "a segment could not be synced; its unsynced blocks are given up");
     }
+    if (result) result = run->removals;
     again = !sync_waiters_.empty();
     if (!again) arm_sync();
   }
+  TERRACE_CRASH_POINT("disk.sync_ended");
   deliver(std::move(notices));
   for (Done& waiter : run->waiters) waiter(result);
-  if (again) post([this] { begin_sync(); });
+  if (again) {
+    TERRACE_PROBE("disk.sync_again_at_once");
+    post([this] { begin_sync(); });
+  }
 }
 
 // The order of use: now and then beside a sync that runs anyway, and at close.
@@ -220,6 +261,7 @@ std::vector<io::IoRequest> DiskVolume::rank_writes(SyncRun& run) {
     SegmentRecord& segment = table_->segment(number);
     if (!segment.ranks_dirty || segment.layout != LayoutState::kReady || segment.lost) continue;
     segment.ranks_dirty = false;
+    TERRACE_CRASH_POINT("disk.ranks_written");
     const auto slots = static_cast<uint32_t>(segment.slots.size());
     auto pages = memory::PageBuffer::make(rank_pages(slots) * kPage);
     if (!pages) continue;

@@ -139,7 +139,8 @@ static_assert(table_bytes(100'000) <= 100'000 * kSlotOverhead + kSegmentOverhead
 
 void seal(Superblock& superblock, std::span<std::byte> page);
 void seal(SegmentHeader& header, std::span<std::byte> page);
-// kCorrupt: damaged or not one. kIncompatible: whole, but of the version left in `version`.
+// kCorrupt: damaged, not one, or a superblock whose segments have an impossible size. kIncompatible: whole,
+// but of the version left in `version`.
 Result<Superblock> open_superblock(std::span<const std::byte> page, uint32_t& version);
 Result<SegmentHeader> open_segment_header(std::span<const std::byte> page, uint32_t& version);
 

@@ -1,5 +1,6 @@
 // After a power cut: records that no sync vouches for are verified whole before they are present (decision
 // 9).
+#include "base/hooks.h"
 #include "tier/disk/scan.h"
 #include "tier/disk/volume.h"
 
@@ -65,6 +66,7 @@ void DiskVolume::check_arrived(std::unique_ptr<RecordCheck> check, Result<void> 
     result = check->verifier->part(check->part, check->buffer.bytes().subspan(kPage, bytes));
   }
   if (!result) {
+    TERRACE_PROBE("disk.unsynced_record_damaged");
     forget_found(check->block.where.place);
   } else if (!check->verifier->complete()) {
     ++check->part;

@@ -2,6 +2,7 @@
 // tier already serves (P5). Damage never stops it: what cannot be read is left alone and counted.
 #include <algorithm>
 
+#include "base/hooks.h"
 #include "tier/disk/scan.h"
 #include "tier/disk/volume.h"
 
@@ -58,6 +59,7 @@ void DiskVolume::recover_next() {
 }
 
 void DiskVolume::end_recovery() {
+  TERRACE_CRASH_POINT("disk.recovery_ended");
   bool whole = false;
   {
     const base::Lock lock(mutex_);
@@ -79,6 +81,7 @@ void DiskVolume::segment_recovered() {
 void DiskVolume::scan_segment(uint32_t number) {
   auto scan = std::make_unique<Scan>();
   scan->number = number;
+  TERRACE_CRASH_POINT("disk.recovery_scan_begun");
   scan->hold = hold();
   io::FileSystem& files = parts_.files;
   const std::string table_path = path_of(table_name(number)), data_path = path_of(data_name(number));
@@ -111,6 +114,7 @@ void DiskVolume::scan_segment(uint32_t number) {
     bytes_max = superblock_.segment_bytes;
   }
   if (scan->table_bytes < kPage || scan->table_bytes > bytes_max) {
+    TERRACE_PROBE("disk.table_of_impossible_length");
     return segment_unusable(*scan, "a segment's slot table has an impossible length");
   }
   scan_read(std::move(scan));
@@ -141,11 +145,21 @@ void DiskVolume::scan_read(std::unique_ptr<Scan> scan) {
 }
 
 void DiskVolume::scan_decoded(std::unique_ptr<Scan> scan) {
-  if (!scan->read) return segment_unread(*scan, "a segment's slot table cannot be read");
-  if (all_zero(scan->bytes.bytes())) return segment_empty(*scan);  // a power cut while it was made
+  TERRACE_CRASH_POINT("disk.recovery_table_read");
+  if (!scan->read) {
+    TERRACE_PROBE("disk.table_unreadable");
+    return segment_unread(*scan, "a segment's slot table cannot be read");
+  }
+  if (all_zero(scan->bytes.bytes())) {  // a power cut while it was made
+    TERRACE_PROBE("disk.table_of_zeros");
+    return segment_empty(*scan);
+  }
   uint32_t version = 0;
   const auto header = open_segment_header(scan->bytes.bytes().first(kPage), version);
-  if (!header) return segment_unusable(*scan, "a segment header is damaged or of another version");
+  if (!header) {
+    TERRACE_PROBE("disk.segment_header_damaged");
+    return segment_unusable(*scan, "a segment header is damaged or of another version");
+  }
   bool ours = false;
   {
     const base::Lock lock(mutex_);
@@ -155,8 +169,15 @@ void DiskVolume::scan_decoded(std::unique_ptr<Scan> scan) {
            header->slot_count ==
                memory::SlotAllocator::slots_per_segment(table_->slots().options(), header->slot_bytes);
   }
-  if (!ours) return segment_unusable(*scan, "a segment file is of another store or place");
-  if ((header->flags & kRetiredFlag) != 0 || scan->data == nullptr) return segment_empty(*scan);
+  if (!ours) {
+    TERRACE_PROBE("disk.segment_of_another_store");
+    return segment_unusable(*scan, "a segment file is of another store or place");
+  }
+  if ((header->flags & kRetiredFlag) != 0 || scan->data == nullptr) {
+    TERRACE_PROBE("disk.segment_retired_before");
+    return segment_empty(*scan);
+  }
+  if (TERRACE_MUTANT("disk.lose_a_segment") && scan->number % 4 == 1) return segment_empty(*scan);
   scan->header = *header;
   adopt(std::move(scan));
 }
@@ -179,8 +200,12 @@ std::vector<FoundEntry> entries_in(const Scan& scan) {
       if (ranks_whole) std::memcpy(&ranks, bytes.data() + at, kPage);
       ranks_whole = ranks_whole && rank_page_whole(ranks, seed);
     }
-    if (entry_offset(index + 1) > bytes.size()) break;  // the table was cut off
+    if (entry_offset(index + 1) > bytes.size()) {  // the table was cut off
+      TERRACE_PROBE("disk.table_cut_off");
+      break;
+    }
     auto entry = open_entry(bytes.subspan(entry_offset(index), sizeof(SlotEntry)), seed, slot_bytes);
+    if (TERRACE_MUTANT("disk.lose_last_slot") && index + 1 == header.slot_count) continue;
     if (!entry || index * slot_bytes + record::record_bytes(entry->payload_bytes) > scan.data_bytes) continue;
     // Ranks grow with time; the page may still hold that of the slot's block before.
     if (ranks_whole) entry->rank = std::max(entry->rank, ranks.ranks[index % 511]);
@@ -204,7 +229,10 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     const auto grown = parts_.files.allocate(*scan->data, header.slot_count * slot_bytes);
     // There was no room for its data, and there is none now. Nothing is in it: it is laid out when it is
     // needed.
-    if (!grown && entries.empty()) return segment_empty(*scan);
+    if (!grown && entries.empty()) {
+      TERRACE_PROBE("disk.data_file_too_short_for_good");
+      return segment_empty(*scan);
+    }
   }
 
   auto check = std::make_unique<RecordCheck>();
@@ -240,12 +268,14 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
       const bool unsynced = entry.seq > superblock_.synced_seq;
       if (unsynced) segment.data_dirty = segment.table_dirty = segments_dirty_ = true;
       if (unsynced && other_boot_) {
+        TERRACE_PROBE("disk.unsynced_record_is_checked");
         check->entries.emplace_back(index, entry);
       } else {
         found.push_back(found_block(number, index, entry));
       }
     }
   }
+  TERRACE_CRASH_POINT("disk.recovery_adopted");
   scan.reset();
   for (size_t first = 0; first < found.size(); first += kFoundBatch) {
     tell_found(std::span(found).subspan(first, std::min(kFoundBatch, found.size() - first)));
@@ -281,7 +311,11 @@ void DiskVolume::tell_found(std::span<const FoundBlock> found) {
     }
   }
   const std::vector<uint32_t> unwanted = listener_->found(found);
-  for (const uint32_t index : unwanted) forget_found(found[index].where.place);
+  TERRACE_CRASH_POINT("disk.recovery_told");
+  for (const uint32_t index : unwanted) {
+    TERRACE_PROBE("disk.found_and_unwanted");
+    forget_found(found[index].where.place);
+  }
   const base::Lock lock(mutex_);
   recovered_blocks_ += found.size() - unwanted.size();
 }
@@ -301,6 +335,7 @@ void DiskVolume::segment_empty(Scan& scan) {
   {
     const base::Lock lock(mutex_);
     SegmentRecord& segment = table_->segment(scan.number);
+    TERRACE_CRASH_POINT("disk.recovery_empty_kept");
     segment.data = std::move(scan.data);
     segment.table = std::move(scan.table);
     segment.found = false;

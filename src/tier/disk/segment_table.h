@@ -40,6 +40,7 @@ struct SlotRecord {
   uint32_t payload_bytes = 0;
   SlotState state = SlotState::kFree;
   EntryState entry = EntryState::kClear;
+  uint16_t clearings = 0;  // of its entry that succeeded; wraps
 };
 static_assert(sizeof(SlotRecord) == 64);
 
@@ -67,6 +68,7 @@ struct SegmentRecord {
   bool found = false;                            // files of this number were there at open, not yet recovered
   bool unusable = false;                         // damaged or foreign files: never used, never deleted
   bool lost = false;                             // quarantined after device errors
+  bool retired = false;                          // and its header says so, durably
   bool withheld = false;                         // its files cannot grow now
   bool data_dirty = false, table_dirty = false;  // since the last group sync
   bool ranks_dirty = false;

@@ -1,4 +1,5 @@
 #include "tier/disk/superblock_file.h"
+#include "base/hooks.h"
 
 #include <fmt/format.h>
 
@@ -21,7 +22,10 @@ Outcome<SuperblockFile> SuperblockFile::open(io::FileSystem& files, const std::s
     const uint64_t offset = static_cast<uint64_t>(copy) * kPage;
     if (stat->bytes < offset + kPage) continue;
     if (const auto got = files.read(**file, offset, page->bytes()); !got) {
-      if (got.error().code == Code::kIo && ++unreadable == 2) return error(got.error());
+      if (got.error().code == Code::kIo && ++unreadable == 2) {
+        TERRACE_PROBE("disk.superblock_unreadable");
+        return error(got.error());
+      }
       continue;
     }
     uint32_t version = 0;
@@ -49,7 +53,9 @@ Result<void> SuperblockFile::write_both(io::FileSystem& files, Superblock& super
     // Synced one after the other: a torn write never takes both.
     const uint64_t offset = seal_next(superblock, page->bytes());
     if (auto written = files.write(*file_, offset, page->bytes()); !written) return written;
+    TERRACE_CRASH_POINT("disk.superblock_copy_written");
     if (auto synced = files.sync(*file_); !synced) return synced;
+    TERRACE_CRASH_POINT("disk.superblock_copy_synced");
     turn_taken();
   }
   return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 #include "tier/disk/namespaces_file.h"
 #include "tier/disk/read.h"
 
@@ -16,6 +17,10 @@ DiskVolume::~DiskVolume() {
 }
 
 // --- what still runs ---
+
+Hold::~Hold() {
+  if (volume_ != nullptr) volume_->release();
+}
 
 Hold DiskVolume::hold() {
   const base::Lock lock(mutex_);
@@ -60,6 +65,7 @@ void DiskVolume::arm(TimerOf of, base::TimePoint when, void (DiskVolume::*then)(
   // Earlier than it was armed for: once more. If it cannot be cancelled it runs just now, and arms itself.
   if (timer.armed && when < timer.when && parts_.executor.cancel(timer.id)) {
     timer.armed = false;
+    TERRACE_PROBE("disk.timer_set_earlier");
     release_locked();
   }
   if (timer.armed || closing_) return;
@@ -108,6 +114,7 @@ bool DiskVolume::usable() const {
 }
 
 uint64_t DiskVolume::next_generation() {
+  if (TERRACE_MUTANT("disk.forget_generation")) return uint64_t{1} << kEpochShift;
   return (uint64_t{superblock_.epoch} << kEpochShift) | ++counter_;
 }
 
@@ -119,8 +126,9 @@ PlaceAnswer DiskVolume::place(const record::BlockMeta& meta) {
     const base::Lock lock(mutex_);
     if (!usable()) return std::unexpected(PlaceRefused{.why = Refusal::kUnavailable, .domain = number_});
     if (growth_stopped_ && parts_.clock.now() >= grow_again_) {
+      TERRACE_PROBE("disk.grows_again");
       growth_stopped_ = false;
-      table_->end_withholding();
+      if (!TERRACE_MUTANT("disk.never_grow_again")) table_->end_withholding();
     }
     const auto slot = table_->slots().allocate(bytes);
     // Segments that recovery has yet to read may be empty: nothing is evicted for want of them.
@@ -229,12 +237,14 @@ void DiskVolume::remember_namespace(const KnownNamespace& known) {
     namespaces_end_ += record.size();
   }
   post([this, offset, record = std::move(record)] {
+    TERRACE_CRASH_POINT("disk.namespace_write");
     const auto written = parts_.files.write(*namespaces_file_, offset, record);
     const base::Lock lock(mutex_);
     if (!written) {
       last_error_ = to_string(written.error());
       return;
     }
+    TERRACE_CRASH_POINT("disk.namespace_written");
     namespaces_dirty_ = true;
     arm_sync();
   });
@@ -303,10 +313,12 @@ uint64_t DiskVolume::close(base::TimePoint deadline) {
     closing_ = true;
     flush = opened_;
   }
+  TERRACE_CRASH_POINT("disk.close_begun");
   disarm(kSyncTimer);
   disarm(kProbeTimer);
   disarm(kDeadlineTimer);
   bool drained = wait_for_pending(deadline);
+  TERRACE_CRASH_POINT("disk.close_drained");
   if (drained && flush) {
     {
       const base::Lock lock(mutex_);
@@ -318,11 +330,13 @@ uint64_t DiskVolume::close(base::TimePoint deadline) {
   const base::Lock lock(mutex_);
   closed_ = true;
   if (pending_ > 0) return pending_;
+  TERRACE_CRASH_POINT("disk.close_flushed");
   // Released here, not in the destructor: the directory may be opened again at once.
   superblock_file_.reset();
   namespaces_file_.reset();
   table_.reset();
   opened_ = false;
+  TERRACE_CRASH_POINT("disk.close_unlocks");
   lock_.reset();
   return 0;
 }

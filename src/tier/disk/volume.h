@@ -94,6 +94,7 @@ class DiskVolume {
     uint64_t seq = 0;  // everything up to it had ended when the run began
     bool clean = false;
     bool vouches = false;            // `seq` may go into the superblock
+    Result<void> removals;           // an error: what was removed may come back after a power cut
     std::vector<uint32_t> segments;  // dirty when it began
     std::vector<bool> failed;        // by position in `segments`
     std::vector<Done> waiters;
@@ -175,6 +176,7 @@ class DiskVolume {
   void device_error(uint32_t segment, const Error& error, Notices& notices) TERRACE_REQUIRES(mutex_);
   void quarantine(uint32_t segment, Notices& notices) TERRACE_REQUIRES(mutex_);
   void retire(uint32_t segment);
+  void retire_lost();
   void lose_block(Place place, Notices& notices) TERRACE_REQUIRES(mutex_);
   void deadlines_due();
   void probe();
@@ -191,6 +193,7 @@ class DiskVolume {
   void sync_failed(size_t position, const Error& error) TERRACE_REQUIRES(mutex_);
   void ranks_ended();
   void lose_unsynced(uint32_t segment, Notices& notices) TERRACE_REQUIRES(mutex_);
+  void clear_again(uint32_t segment) TERRACE_REQUIRES(mutex_);
   std::vector<io::IoRequest> rank_writes(SyncRun& run) TERRACE_REQUIRES(mutex_);
 
   // recovery.cc
@@ -282,9 +285,5 @@ class DiskVolume {
   std::unique_ptr<io::File> namespaces_file_;
   memory::PageBuffer probe_page_, zeros_;
 };
-
-inline Hold::~Hold() {
-  if (volume_ != nullptr) volume_->release();
-}
 
 }  // namespace terrace::tier::disk

@@ -1,4 +1,5 @@
 // Deadlines, breaker and probes, quarantine (T2, P9, P10).
+#include "base/hooks.h"
 #include "tier/disk/volume.h"
 
 namespace terrace::tier::disk {
@@ -6,7 +7,7 @@ namespace terrace::tier::disk {
 // --- deadlines: one timer for all operations ---
 
 uint64_t DiskVolume::watch(base::TimePoint deadline) {
-  if (deadline == base::kForever) return 0;
+  if (deadline == base::kForever || TERRACE_MUTANT("disk.ignore_deadline")) return 0;
   const uint64_t id = next_watch_++;
   deadlines_.emplace(deadline, id);
   watches_.emplace(id, deadline);
@@ -22,6 +23,7 @@ void DiskVolume::deadlines_due() {
     while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
       watches_.erase(deadlines_.begin()->second);
       deadlines_.erase(deadlines_.begin());
+      TERRACE_PROBE("disk.deadline_passed");
       last_error_ = "an operation passed its deadline";
       count_outcome(false, notices);
     }
@@ -35,7 +37,10 @@ void DiskVolume::operation_ended(uint64_t watch, uint32_t segment, const Result<
   if (watch != 0) {
     const auto found = watches_.find(watch);
     if (found == watches_.end()) {  // late: counted already
-      if (!result && result.error().code == Code::kIo) device_error(segment, result.error(), notices);
+      if (!result && result.error().code == Code::kIo) {
+        TERRACE_PROBE("disk.ended_after_its_deadline");
+        device_error(segment, result.error(), notices);
+      }
       return;
     }
     deadlines_.erase({found->second, watch});
@@ -51,7 +56,7 @@ void DiskVolume::operation_ended(uint64_t watch, uint32_t segment, const Result<
 // --- breaker ---
 
 void DiskVolume::count_outcome(bool ok, Notices& notices) {
-  if (!breaker_.record(ok, parts_.clock.now())) return;
+  if (TERRACE_MUTANT("disk.breaker_never_opens") || !breaker_.record(ok, parts_.clock.now())) return;
   notices.state_changed = true;
   arm(kProbeTimer, breaker_.probe_at(), &DiskVolume::probe);
 }
@@ -72,7 +77,10 @@ void DiskVolume::probe() {
       last_error_ = result.error().message;
     }
     probe_ended(result.has_value());
-    if (result) begin_recovery();
+    if (result) {
+      TERRACE_PROBE("disk.opened_by_a_probe");
+      begin_recovery();
+    }
     return;
   }
   const base::TimePoint begun = parts_.clock.now();
@@ -103,8 +111,12 @@ void DiskVolume::probe_ended(bool ok) {
   Notices notices;
   {
     const base::Lock lock(mutex_);
+    ok = ok && !TERRACE_MUTANT("disk.breaker_never_closes");
     notices.state_changed = breaker_.probe_ended(ok, parts_.clock.now());
-    if (breaker_.open()) arm(kProbeTimer, breaker_.probe_at(), &DiskVolume::probe);
+    if (breaker_.open()) {
+      TERRACE_PROBE("disk.probe_ended");
+      arm(kProbeTimer, breaker_.probe_at(), &DiskVolume::probe);
+    }
   }
   deliver(std::move(notices));
 }
@@ -126,11 +138,14 @@ void DiskVolume::lose_block(Place place, Notices& notices) {
 
 void DiskVolume::quarantine(uint32_t number, Notices& notices) {
   SegmentRecord& segment = table_->segment(number);
+  TERRACE_PROBE("disk.segment_quarantined");
   segment.lost = true;
   table_->slots().quarantine(number);
   for (uint32_t index = 0; index < segment.slots.size(); ++index) {
-    if (segment.slots[index].state == SlotState::kLive)
+    if (segment.slots[index].state == SlotState::kLive) {
+      TERRACE_PROBE("disk.block_lost_with_its_segment");
       lose_block(make_place(number_, number, index), notices);
+    }
   }
   notices.state_changed = true;
   // After a restart its blocks must not come back: they may have been removed meanwhile (D1).
@@ -146,6 +161,7 @@ void DiskVolume::retire(uint32_t number) {
   {
     const base::Lock lock(mutex_);
     const SegmentRecord& segment = table_->segment(number);
+    if (segment.retired) return;
     file = segment.table.get();
     header.store_id = superblock_.store_id;
     header.secret = superblock_.secret;
@@ -157,10 +173,22 @@ void DiskVolume::retire(uint32_t number) {
   header.flags = kRetiredFlag;
   header.segment = number;
   seal(header, page->bytes());
-  // On a dying device this may fail: then the segment stays out of reach.
+  // On a dying device this may fail: then the segment stays out of reach until a sync tries again.
   if (file != nullptr && (!parts_.files.write(*file, 0, page->bytes()) || !parts_.files.sync(*file))) return;
   const base::Lock lock(mutex_);
-  --segments_out_of_reach_;
+  if (!std::exchange(table_->segment(number).retired, true)) --segments_out_of_reach_;
+}
+
+void DiskVolume::retire_lost() {
+  std::vector<uint32_t> lost;
+  {
+    const base::Lock lock(mutex_);
+    for (uint32_t number = 0; number < table_->size(); ++number) {
+      const SegmentRecord& segment = table_->segment(number);
+      if (segment.lost && !segment.retired) lost.push_back(number);
+    }
+  }
+  for (const uint32_t number : lost) retire(number);
 }
 
 }  // namespace terrace::tier::disk

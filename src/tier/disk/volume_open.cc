@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hooks.h"
 #include "tier/disk/namespaces_file.h"
 #include "tier/disk/volume.h"
 
@@ -30,6 +31,7 @@ Outcome<void> DiskVolume::open_store() {
   const auto names = list_directory();
   if (!names) return std::unexpected(names.error());
   if (auto locked = lock_directory(); !locked) return locked;
+  TERRACE_CRASH_POINT("disk.open_locked");
   SuperblockRead read;
   auto file = SuperblockFile::open(parts_.files, options_.path, read);
   if (!file) return std::unexpected(file.error());
@@ -44,7 +46,8 @@ Outcome<void> DiskVolume::open_store() {
   }
   const uint64_t room = options_.capacity_bytes - kReserveBytes;
   const auto segments =
-      static_cast<uint32_t>(std::min<uint64_t>(room / superblock->segment_bytes, kSegmentsMax));
+      static_cast<uint32_t>(std::min<uint64_t>(room / superblock->segment_bytes, kSegmentsMax)) +
+      (TERRACE_MUTANT("disk.exceed_capacity") ? 2 : 0);
   if (segments == 0) {
     return failure(
         Code::kInvalidArgument,
@@ -58,10 +61,11 @@ Outcome<void> DiskVolume::open_store() {
   std::vector<uint32_t> to_recover;
   list_segments(*names, *superblock, *table, to_recover);
 
+  TERRACE_CRASH_POINT("disk.open_listed");
   const Id boot_id = parts_.files.boot_id();
   const bool other_boot = superblock->boot_id != boot_id;
   // A life of its own before its first write. Boot and synced_seq stay until recovery has seen everything.
-  ++superblock->epoch;
+  if (!TERRACE_MUTANT("disk.same_epoch_again")) ++superblock->epoch;
   const bool was_killed = (superblock->flags & kCleanFlag) == 0;
   superblock->flags = 0;
   superblock->capacity_bytes = options_.capacity_bytes;
@@ -70,8 +74,10 @@ Outcome<void> DiskVolume::open_store() {
   };
   if (auto written = superblock_file_->write_both(parts_.files, *superblock); !written)
     return error(written.error());
+  TERRACE_CRASH_POINT("disk.open_epoch_begun");
   if (auto synced = parts_.files.sync_directory(options_.path); !synced) return error(synced.error());
   if (auto opened = open_namespaces(superblock->secret); !opened) return error(opened.error());
+  TERRACE_CRASH_POINT("disk.open_namespaces_read");
   auto probe_page = memory::PageBuffer::make(kPage);
   auto zeros = memory::PageBuffer::make(kZerosBytes);
   if (!probe_page || !zeros) return failure(Code::kNoMemory, "out of memory while opening " + options_.path);
@@ -115,6 +121,7 @@ Outcome<std::vector<std::string>> DiskVolume::list_directory() {
   // A lock alone is what a start leaves that was killed before it wrote anything.
   const bool nothing = names->empty() || (names->size() == 1 && names->front() == kLockName);
   if (!ours && !nothing) {
+    TERRACE_PROBE("disk.foreign_directory");
     return failure(Code::kForeign,
                    fmt::format("disk path {} holds '{}', and nothing of Terrace's: choose an empty "
                                "directory",
@@ -142,7 +149,11 @@ Outcome<void> DiskVolume::lock_directory() {
 Outcome<Superblock> DiskVolume::choose_superblock(const std::vector<std::string>& names,
                                                   const SuperblockRead& read) {
   if (read.found) return *read.found;
-  if (auto rebuilt = rebuild_superblock(names)) return *rebuilt;
+  if (auto rebuilt = rebuild_superblock(names)) {
+    TERRACE_PROBE("disk.superblock_rebuilt");
+    return *rebuilt;
+  }
+  TERRACE_CRASH_POINT("disk.format_begun");
   Superblock fresh;
   parts_.files.random_bytes(fresh.store_id);
   parts_.files.random_bytes(fresh.secret);
@@ -164,7 +175,8 @@ std::optional<Superblock> DiskVolume::rebuild_superblock(const std::vector<std::
     if (!stat || !file || stat->bytes < kPage || !parts_.files.read(**file, 0, page->bytes())) continue;
     uint32_t version = 0;
     const auto header = open_segment_header(page->bytes(), version);
-    if (!header || header->segment_bytes < kSegmentBytesMin || header->segment_bytes > kSegmentBytesMax)
+    if (!header || header->segment_bytes < kSegmentBytesMin || header->segment_bytes > kSegmentBytesMax ||
+        header->segment_bytes % kPage != 0)
       continue;
     if (!rebuilt) {
       rebuilt.emplace();
@@ -213,6 +225,7 @@ void DiskVolume::list_segments(const std::vector<std::string>& names, const Supe
     const uint64_t bytes = stat ? base::round_up(std::max(stat->bytes, stat->allocated_bytes), kPage) : 0;
     if (parsed->segment >= table.size()) {
       if (parsed->is_table || std::ranges::find(names, table_name(parsed->segment)) == names.end()) {
+        TERRACE_PROBE("disk.capacity_was_lowered");
         surplus += drop_surplus(parsed->segment, superblock);
       }
       continue;
@@ -241,6 +254,7 @@ uint64_t DiskVolume::drop_surplus(uint32_t number, const Superblock& superblock)
     const auto header = open_segment_header(page->bytes(), version);
     if (header && header->store_id == superblock.store_id && header->segment == number) {
       (void)parts_.files.remove(data);
+      TERRACE_CRASH_POINT("disk.surplus_half_gone");
       (void)parts_.files.remove(table);
     }
   }

@@ -1,6 +1,7 @@
 // Reading a record: part by part, so that the sink verifies one while the next are at the device.
 #include <algorithm>
 
+#include "base/hooks.h"
 #include "tier/disk/read.h"
 #include "tier/disk/volume.h"
 
@@ -34,10 +35,14 @@ Result<void> DiskVolume::admit_read(const ReadOp& op) const {
     return fail(Code::kInvalidArgument, "the buffers do not hold the record exactly");
   }
   if (closing_) return fail(Code::kClosed, "the disk tier is closed");
-  if (!usable()) return fail(Code::kUnavailable, "the disk path's breaker is open");
+  if (!usable()) {
+    TERRACE_PROBE("disk.read_refused_by_the_breaker");
+    return fail(Code::kUnavailable, "the disk path's breaker is open");
+  }
   const SlotRecord* const slot = opened_ ? table_->find(op.place) : nullptr;
   if (slot == nullptr || slot->state != SlotState::kLive || slot->key != op.key ||
       slot->payload_bytes != op.payload_bytes) {
+    TERRACE_PROBE("disk.block_left_before_its_read");
     return fail(Code::kNotFound, "the block is not at this place");
   }
   return {};
@@ -135,6 +140,7 @@ void DiskVolume::range_ended(Read& read, uint64_t offset, uint64_t bytes, Result
         read.op.sink->arrived(range.offset, range.bytes);
       } else if (read.result) {
         read.result = range.result;
+        TERRACE_PROBE("disk.rest_of_a_record_not_read");
         cancel_io(read.ticket);  // what still waits need not be read
       }
     }

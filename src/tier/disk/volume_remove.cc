@@ -2,6 +2,7 @@
 // (erase).
 #include <algorithm>
 
+#include "base/hooks.h"
 #include "tier/disk/volume.h"
 
 namespace terrace::tier::disk {
@@ -61,18 +62,22 @@ void DiskVolume::remove_one(const RemoveOp& op, RemoveKind kind, const std::shar
         break;
     }
     if (kind == RemoveKind::kEvict) {
+      TERRACE_CRASH_POINT("disk.evicted");
       table_->free(op.place);
+      if (TERRACE_MUTANT("disk.forget_evicted_entry")) return;
       slot->entry = EntryState::kStale;
       stale_.push_back(op.place);
       arm_sync();
       return;
     }
     slot->state = SlotState::kRemoving;
+    TERRACE_CRASH_POINT("disk.remove_begun");
     --table_->live_blocks;
     clearing = begin_clear(op.place);
   }
   clear_entry(std::move(clearing), [this, op, kind, join](Result<void> cleared) {
     if (kind == RemoveKind::kRemove) return end_remove(op.place, cleared, join);
+    TERRACE_PROBE("disk.slot_erased");
     zero_slot(op.place, record::record_bytes(op.payload_bytes),
               [this, op, join, cleared](Result<void> zeroed) {
                 end_remove(op.place, cleared ? zeroed : cleared, join);
@@ -81,6 +86,7 @@ void DiskVolume::remove_one(const RemoveOp& op, RemoveKind kind, const std::shar
 }
 
 void DiskVolume::end_remove(Place place, Result<void> result, const std::shared_ptr<Join>& join) {
+  TERRACE_CRASH_POINT("disk.remove_ended");
   if (!result) join->failed(result.error());
   {
     const base::Lock lock(mutex_);
@@ -106,16 +112,20 @@ void DiskVolume::clear_entry(Clearing clearing, std::move_only_function<void(Res
                         .vec = {},
                         .done = nullptr};
   request.vec[0] = {zeros_.data(), sizeof(SlotEntry)};
+  if (TERRACE_MUTANT("disk.skip_entry_clear")) request.op = io::IoOp::kSync;
   request.done = [this, clearing = std::move(clearing), then = std::move(then)](Result<void> result) mutable {
     const uint32_t number = segment_of(clearing.place);
     bool prepare_now = false;
     Notices notices;
     {
       const base::Lock lock(mutex_);
+      TERRACE_CRASH_POINT("disk.entry_cleared");
       table_write_ended(clearing.place);
       SegmentRecord& segment = table_->segment(number);
       if (segment.generation == clearing.layout) {
-        table_->find(clearing.place)->entry = result ? EntryState::kClear : EntryState::kStale;
+        SlotRecord& slot = *table_->find(clearing.place);
+        slot.entry = result ? EntryState::kClear : EntryState::kStale;
+        if (result) ++slot.clearings;
       }
       operation_ended(0, number, result, notices);
       // A new layout of the segment had to wait for this write.
@@ -123,7 +133,10 @@ void DiskVolume::clear_entry(Clearing clearing, std::move_only_function<void(Res
       if (prepare_now) segment.preparing = true;
     }
     deliver(std::move(notices));
-    if (prepare_now) post([this, number] { prepare(number); });
+    if (prepare_now) {
+      TERRACE_PROBE("disk.layout_after_the_last_clearing");
+      post([this, number] { prepare(number); });
+    }
     then(result);
   };
   parts_.scheduler.submit(std::move(request));
@@ -141,6 +154,7 @@ void DiskVolume::zero_slot(Place place, uint64_t bytes, std::move_only_function<
   {
     const base::Lock lock(mutex_);
     SegmentRecord& segment = table_->segment(segment_of(place));
+    TERRACE_CRASH_POINT("disk.erase_begun");
     segment.data_dirty = segments_dirty_ = true;
     held = hold_locked();
     const uint64_t start = index_of(place) * segment.slot_bytes;
@@ -158,6 +172,7 @@ void DiskVolume::zero_slot(Place place, uint64_t bytes, std::move_only_function<
   }
   gather(parts_.scheduler, std::move(requests),
          [held = std::move(held), then = std::move(then)](std::vector<Result<void>> results) mutable {
+           TERRACE_CRASH_POINT("disk.erased");
            Result<void> result;
            for (const auto& one : results) {
              if (!one) result = one;
@@ -168,12 +183,15 @@ void DiskVolume::zero_slot(Place place, uint64_t bytes, std::move_only_function<
 
 void DiskVolume::clear_stale(const std::shared_ptr<Join>& join) {
   std::vector<Clearing> begun;
-  // One that runs already may fail too.
+  // One that runs already may fail too. Cleared, the slot may be written and evicted before we look: that
+  // makes another stale entry, of a later block.
   const auto learn_of = [this, &join](Place place) TERRACE_REQUIRES(mutex_) {
-    waiters_[place].push_back([this, place, join] {
+    const SlotRecord* const begun_for = table_->find(place);
+    if (begun_for == nullptr || begun_for->entry == EntryState::kClear) return;
+    waiters_[place].push_back([this, place, join, before = begun_for->clearings] {
       const base::Lock lock(mutex_);
       const SlotRecord* const slot = table_->find(place);
-      if (slot != nullptr && slot->entry == EntryState::kStale) {
+      if (slot != nullptr && slot->entry == EntryState::kStale && slot->clearings == before) {
         join->failed(Error{Code::kIo, 0, "the entry of an evicted block could not be cleared"});
       }
     });
@@ -199,6 +217,7 @@ void DiskVolume::clear_stale(const std::shared_ptr<Join>& join) {
       if (!result && join != nullptr) join->failed(result.error());
       {
         const base::Lock lock(mutex_);
+        TERRACE_CRASH_POINT("disk.stale_cleared");
         clearings_.erase(place);
         if (!result) stale_.push_back(place);
       }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/hooks.h"
 #include "tier/disk/volume.h"
 
 namespace terrace::tier::disk {
@@ -14,8 +15,9 @@ void DiskVolume::start_layout(uint32_t number, uint64_t slot_bytes) {
   SegmentRecord& segment = table_->segment(number);
   TERRACE_ASSERT(segment.waiting.empty());
   segment.layout = LayoutState::kPreparing;
+  TERRACE_CRASH_POINT("disk.layout_begun");
   segment.slot_bytes = slot_bytes;
-  segment.generation = next_generation();
+  if (!TERRACE_MUTANT("disk.keep_layout_generation")) segment.generation = next_generation();
   segment.slots.assign(table_->slots().slots_in(number), {});
   segment.ranks_dirty = false;
   if (segment.table == nullptr || segment.old_entries) return;
@@ -41,7 +43,10 @@ void DiskVolume::prepare(uint32_t number) {
     SegmentRecord& segment = table_->segment(number);
     // Emptied and given to another class meanwhile: once more.
     again = segment.generation != generation;
-    if (again) continue;
+    if (again) {
+      TERRACE_PROBE("disk.layout_overtaken");
+      continue;
+    }
     segment.preparing = false;
     ready.swap(segment.waiting);
     after.swap(segment.after_layout);
@@ -49,9 +54,11 @@ void DiskVolume::prepare(uint32_t number) {
       segment.layout = LayoutState::kReady;
       segment.table_dirty = segments_dirty_ = true;
     } else {
+      TERRACE_PROBE("disk.no_files_for_a_segment");
       layout_failed(number, result.error(), notices);
     }
   }
+  TERRACE_CRASH_POINT("disk.layout_ended");
   deliver(std::move(notices));
   for (base::Task& task : after) task();
   for (auto& write : ready) {
@@ -93,6 +100,7 @@ Result<void> DiskVolume::lay_out(uint32_t number, uint64_t slot_bytes, uint64_t 
     table_->segment(number).disk_bytes =
         data_size + table_size;  // before the files grow: never counted too low
   }
+  TERRACE_CRASH_POINT("disk.layout_table_made");
   auto page = memory::PageBuffer::make(kPage);
   if (!page) return std::unexpected(page.error());
   seal(header, page->bytes());
@@ -101,6 +109,7 @@ Result<void> DiskVolume::lay_out(uint32_t number, uint64_t slot_bytes, uint64_t 
     const base::Lock lock(mutex_);
     if (std::exchange(table_->segment(number).old_entries, false)) --segments_out_of_reach_;
   }
+  TERRACE_CRASH_POINT("disk.layout_header_written");
   if (auto made = files.allocate(*table, table_size); !made) return made;
   if (data == nullptr) {
     auto opened = files.open(path_of(data_name(number)), {.create = true, .direct = true});
@@ -108,7 +117,9 @@ Result<void> DiskVolume::lay_out(uint32_t number, uint64_t slot_bytes, uint64_t 
     new_data = std::move(*opened);
     data = new_data.get();
   }
+  TERRACE_CRASH_POINT("disk.layout_data_made");
   if (auto made = files.allocate(*data, data_size); !made) return made;
+  TERRACE_CRASH_POINT("disk.layout_data_grown");
   if (new_table || new_data) {
     if (auto synced = files.sync_directory(options_.path); !synced) return synced;
   }
@@ -130,12 +141,18 @@ void DiskVolume::layout_failed(uint32_t number, const Error& error, Notices& not
       held += base::round_up(stat->allocated_bytes, kPage);
   }
   segment.disk_bytes = held;
+  notices.state_changed = true;
+  if (error.code == Code::kForeign) {
+    // Something else stands where its files belong: left alone. The other segments have theirs.
+    segment.unusable = true;
+    table_->slots().quarantine(number);
+    return;
+  }
   table_->withhold(number);
   table_->withhold_growth();
   growth_stopped_ = true;
   grow_again_ = base::after(parts_.clock.now(), std::chrono::seconds(1));
   if (error.code == Code::kIo) count_outcome(false, notices);
-  notices.state_changed = true;
 }
 
 // --- writes ---
@@ -172,6 +189,7 @@ void DiskVolume::write(WriteOp op) {
       } else if (closing_) {
         admitted = fail(Code::kClosed, "the disk tier is closed");
       } else if (breaker_.open()) {
+        TERRACE_PROBE("disk.write_refused_by_the_breaker");
         admitted = fail(Code::kUnavailable, "the disk path's breaker is open");
       } else if (segment.lost) {
         admitted = fail(Code::kIo, "the segment was quarantined after device errors");
@@ -185,6 +203,7 @@ void DiskVolume::write(WriteOp op) {
         write->hold = hold_locked();
         write->watch = watch(write->op.deadline);
         if (segment.layout == LayoutState::kPreparing) {
+          TERRACE_PROBE("disk.write_waits_for_its_segment");
           segment.waiting.push_back(std::move(write));
           return;
         }
@@ -202,20 +221,33 @@ void DiskVolume::begin_write(std::unique_ptr<Write> write) {
     const base::Lock lock(mutex_);
     const EntryState entry = table_->find(place)->entry;
     if (entry == EntryState::kClearing) {
+      TERRACE_PROBE("disk.write_waits_for_a_clearing");
       waiters_[place].push_back(
           [this, write = std::move(write)]() mutable { begin_write(std::move(write)); });
       return;
     }
-    if (entry == EntryState::kStale) clearing = begin_clear(place);
+    if (entry == EntryState::kStale) {
+      TERRACE_PROBE("disk.clears_before_it_writes");
+      clearing = begin_clear(place);
+    }
   }
   if (clearing.file == nullptr) return write_record(std::move(write));
+  TERRACE_CRASH_POINT("disk.old_entry_clears");
   clear_entry(std::move(clearing), [this, write = std::move(write)](Result<void> result) mutable {
-    if (!result) return end_write(std::move(write), result);
-    write_record(std::move(write));
+    if (result) return write_record(std::move(write));
+    {
+      const base::Lock lock(mutex_);
+      stale_.push_back(write->op.place);  // a removal that took the list left it to us
+    }
+    end_write(std::move(write), result);
   });
 }
 
 void DiskVolume::write_record(std::unique_ptr<Write> write) {
+  TERRACE_CRASH_POINT("disk.record_begun");
+  if (TERRACE_MUTANT("disk.publish_early")) {
+    std::exchange(write->op.done, [](const Result<void>&) {})(Result<void>());
+  }
   io::IoRequest request{.op = io::IoOp::kWrite,
                         .io_class = io::IoClass::kWrite,
                         .file = nullptr,
@@ -235,7 +267,8 @@ void DiskVolume::write_record(std::unique_ptr<Write> write) {
 }
 
 void DiskVolume::record_written(std::unique_ptr<Write> write, Result<void> result) {
-  if (!result) return end_write(std::move(write), result);
+  TERRACE_CRASH_POINT("disk.record_written");
+  if (!result && !TERRACE_MUTANT("disk.ignore_write_error")) return end_write(std::move(write), result);
   const Place place = write->op.place;
   const record::BlockMeta& meta = write->op.meta;
   io::IoRequest request{.op = io::IoOp::kWrite,
@@ -267,6 +300,7 @@ void DiskVolume::record_written(std::unique_ptr<Write> write, Result<void> resul
     ++segment.table_ios;
     request.file = segment.table.get();
   }
+  if (TERRACE_MUTANT("disk.skip_entry_write")) write->entry = {};
   request.vec[0] = {write->entry.data(), write->entry.size()};
   request.done = [this, write = std::move(write)](Result<void> written) mutable {
     entry_written(std::move(write), written);
@@ -275,6 +309,7 @@ void DiskVolume::record_written(std::unique_ptr<Write> write, Result<void> resul
 }
 
 void DiskVolume::entry_written(std::unique_ptr<Write> write, Result<void> result) {
+  TERRACE_CRASH_POINT("disk.entry_written");
   {
     const base::Lock lock(mutex_);
     table_write_ended(write->op.place);
@@ -293,6 +328,7 @@ void DiskVolume::entry_written(std::unique_ptr<Write> write, Result<void> result
       if (known.root != write->op.meta.root)
         known = {.root = write->op.meta.root, .fields = {}, .known = false};
     } else {
+      TERRACE_PROBE("disk.entry_write_failed");
       slot.entry = EntryState::kStale;  // it may have reached the disk
       stale_.push_back(write->op.place);
     }
@@ -307,14 +343,18 @@ void DiskVolume::end_write(std::unique_ptr<Write> write, Result<void> result) {
   {
     const base::Lock lock(mutex_);
     operation_ended(write->watch, segment_of(place), result, notices);
-    if (!result) table_->free(place);
+    if (!result && !TERRACE_MUTANT("disk.leak_slot")) table_->free(place);
     sync_now = unsynced_bytes_ >= options_.sync_bytes && sync_run_ == nullptr;
     arm_sync();
   }
   deliver(std::move(notices));
+  TERRACE_CRASH_POINT("disk.write_told");
   write->op.done(result);
   finish_slot(place);
-  if (sync_now) post([this] { begin_sync(); });
+  if (sync_now) {
+    TERRACE_PROBE("disk.sync_by_bytes");
+    post([this] { begin_sync(); });
+  }
 }
 
 }  // namespace terrace::tier::disk

@@ -5,6 +5,8 @@
 
 #include "base/assert.h"
 
+#include "base/hooks.h"
+
 namespace terrace::tier::mock {
 namespace {
 
@@ -46,9 +48,23 @@ Capabilities MockTier::capabilities() const {
 
 // --- time ---
 
-uint64_t MockTier::after_transfer(uint64_t bytes, base::Task task) {
+Result<uint64_t> MockTier::admit(bool transfer) {
   const base::Lock lock(mutex_);
+  if (closed_) return fail(Code::kClosed, "the tier is closed");
+  if (transfer && breaker_.open()) return fail(Code::kUnavailable, "the tier's breaker is open");
   const uint64_t id = next_id_++;
+  running_[id] = 0;
+  return id;
+}
+
+void MockTier::end(uint64_t id) {
+  running_.erase(id);
+  reads_.erase(id);
+  if (running_.empty() && drained_ != nullptr) executor_.signal(*drained_);
+}
+
+void MockTier::after_transfer(uint64_t id, uint64_t bytes, base::Task task) {
+  const base::Lock lock(mutex_);
   const base::TimePoint now = clock_.now();
   const auto transfer =
       base::Duration(static_cast<int64_t>(static_cast<double>(bytes) / options_.bytes_per_ns));
@@ -61,13 +77,10 @@ uint64_t MockTier::after_transfer(uint64_t bytes, base::Task task) {
     task();
     task = nullptr;
     const base::Lock done(mutex_);
-    running_.erase(id);
-    reads_.erase(id);
-    if (running_.empty() && drained_ != nullptr) executor_.signal(*drained_);
+    end(id);
   });
-  if (timer == 0) return 0;
+  if (timer == 0) return end(id);  // the executor stops
   running_[id] = timer;
-  return id;
 }
 
 bool MockTier::draw(double chance) {
@@ -112,7 +125,9 @@ void MockTier::start(TierListener& listener) {
     const base::Lock lock(mutex_);
     started_ = true;
   }
-  after_transfer(0, [this] {
+  const auto admitted = admit(false);
+  if (!admitted) return;
+  after_transfer(*admitted, 0, [this] {
     std::vector<FoundBlock> found;
     if (options_.exact_index && options_.survives_restart) {
       for (const auto& stored : backing_->all()) {
@@ -150,21 +165,16 @@ void MockTier::withdraw(Place, uint64_t payload_bytes) {
 void MockTier::write(std::span<WriteOp> batch) {
   for (WriteOp& op : batch) {
     const uint64_t bytes = record::record_bytes(op.meta.payload_bytes);
-    Result<void> admitted;
-    {
-      const base::Lock lock(mutex_);
-      if (closed_) admitted = fail(Code::kClosed, "the tier is closed");
-      if (breaker_.open()) admitted = fail(Code::kUnavailable, "the tier's breaker is open");
-    }
-    if (!whole_and_aligned(op.record, op.meta.payload_bytes)) {
-      admitted = fail(Code::kInvalidArgument, "a record is written whole, from page-aligned memory");
-    }
+    const bool right = whole_and_aligned(op.record, op.meta.payload_bytes);
+    const Result<uint64_t> admitted =
+        right ? admit(true)
+              : fail(Code::kInvalidArgument, "a record is written whole, from page-aligned memory");
     if (!admitted) {
       backing_->give_back(bytes);
-      op.done(admitted);
+      op.done(std::unexpected(admitted.error()));
       continue;
     }
-    after_transfer(bytes, [this, op = std::move(op)]() mutable { end_write(op); });
+    after_transfer(*admitted, bytes, [this, op = std::move(op)]() mutable { end_write(op); });
   }
 }
 
@@ -180,6 +190,7 @@ void MockTier::end_write(WriteOp& op) {
     backing_->give_back(bytes);
     // An older record of the block, not announced because this write ran, is nobody's now.
     if (options_.exact_index) backing_->remove(op.meta.key);
+    TERRACE_PROBE("mock.write_error");
     return op.done(fail(Code::kIo, "an injected write error"));
   }
   MockBacking::Stored stored{.meta = op.meta, .rank = op.rank, .bytes = {}};
@@ -192,25 +203,20 @@ void MockTier::end_write(WriteOp& op) {
 }
 
 ReadTicket MockTier::read(ReadOp op) {
-  Result<void> admitted;
-  {
-    const base::Lock lock(mutex_);
-    if (closed_) admitted = fail(Code::kClosed, "the tier is closed");
-    if (breaker_.open()) admitted = fail(Code::kUnavailable, "the tier's breaker is open");
-  }
-  if (!whole_and_aligned(op.record, op.payload_bytes)) {
-    admitted = fail(Code::kInvalidArgument, "a record is read whole, into page-aligned memory");
-  }
+  const Result<uint64_t> admitted =
+      whole_and_aligned(op.record, op.payload_bytes)
+          ? admit(true)
+          : fail(Code::kInvalidArgument, "a record is read whole, into page-aligned memory");
   if (!admitted) {
-    op.sink->done(admitted);
+    op.sink->done(std::unexpected(admitted.error()));
     return 0;
   }
   const auto sink = op.sink;
   const uint64_t bytes = record::record_bytes(op.payload_bytes);
-  const uint64_t id = after_transfer(bytes, [this, op = std::move(op)]() mutable { end_read(op); });
+  after_transfer(*admitted, bytes, [this, op = std::move(op)]() mutable { end_read(op); });
   const base::Lock lock(mutex_);
-  if (running_.contains(id)) reads_[id] = sink;
-  return id;
+  if (running_.contains(*admitted)) reads_[*admitted] = sink;
+  return *admitted;
 }
 
 void MockTier::end_read(ReadOp& op) {
@@ -261,24 +267,24 @@ void MockTier::cancel(ReadTicket ticket) {
     sink = read->second;
   }
   if (!executor_.cancel(timer)) return;  // it ends now
-  {
-    const base::Lock lock(mutex_);
-    running_.erase(ticket);
-    reads_.erase(ticket);
-    if (running_.empty() && drained_ != nullptr) executor_.signal(*drained_);
-  }
   sink->done(fail(Code::kCancelled, "cancelled"));
+  const base::Lock lock(mutex_);
+  end(ticket);
 }
 
 void MockTier::remove(std::span<const RemoveOp> batch, RemoveKind, Done done) {
+  const auto admitted = admit(false);
+  if (!admitted) return done(std::unexpected(admitted.error()));
   for (const RemoveOp& op : batch) backing_->remove(op.key);
-  after_transfer(0, [done = std::move(done)]() mutable { done({}); });
+  after_transfer(*admitted, 0, [done = std::move(done)]() mutable { done({}); });
 }
 
 void MockTier::exists(std::span<const Key> keys, base::TimePoint deadline,
                       std::move_only_function<void(Result<std::vector<uint64_t>>)> done) {
+  const auto admitted = admit(false);
+  if (!admitted) return done(std::unexpected(admitted.error()));
   std::vector<Key> asked(keys.begin(), keys.end());
-  after_transfer(0, [this, asked = std::move(asked), deadline, done = std::move(done)]() mutable {
+  after_transfer(*admitted, 0, [this, asked = std::move(asked), deadline, done = std::move(done)]() mutable {
     bool down = false;
     {
       const base::Lock lock(mutex_);
@@ -329,7 +335,9 @@ Status MockTier::status() const {
 }
 
 void MockTier::sync(Done done) {
-  after_transfer(0, [done = std::move(done)]() mutable { done({}); });
+  const auto admitted = admit(false);
+  if (!admitted) return done(std::unexpected(admitted.error()));
+  after_transfer(*admitted, 0, [done = std::move(done)]() mutable { done({}); });
 }
 
 uint64_t MockTier::close(base::TimePoint deadline) {

@@ -68,9 +68,12 @@ class MockTier final : public Tier {
   uint64_t close(base::TimePoint deadline) override TERRACE_EXCLUDES(mutex_);
 
  private:
-  // Runs `task` when a transfer of `bytes` would have ended. Its id serves to cancel; 0 when the executor
-  // stops.
-  uint64_t after_transfer(uint64_t bytes, base::Task task) TERRACE_EXCLUDES(mutex_);
+  // An operation is admitted, given the id that serves to cancel it, and from then on waited for by close().
+  // Errors: kClosed; kUnavailable while the breaker is open, for a `transfer`.
+  Result<uint64_t> admit(bool transfer) TERRACE_EXCLUDES(mutex_);
+  // Runs `task` when a transfer of `bytes` would have ended; then the operation has.
+  void after_transfer(uint64_t id, uint64_t bytes, base::Task task) TERRACE_EXCLUDES(mutex_);
+  void end(uint64_t id) TERRACE_REQUIRES(mutex_);
   bool draw(double chance) TERRACE_REQUIRES(mutex_);
   void count(bool ok, base::TimePoint deadline) TERRACE_EXCLUDES(mutex_);
   void end_write(WriteOp& op);

@@ -193,5 +193,20 @@ TEST_F(MockTierTest, close_reports_what_it_abandoned_D3) {
   EXPECT_TRUE(sink->result);
 }
 
+TEST_F(MockTierTest, nothing_begins_after_close) {
+  auto tier = make();
+  ASSERT_TRUE(store(*tier, 1));
+  EXPECT_EQ(0u, tier->close(base::kForever));
+  std::optional<Result<void>> removed;
+  tier->remove({}, RemoveKind::kRemove, [&](Result<void> result) { removed = result; });
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(Code::kClosed, removed->error().code);
+  bool asked = false;
+  tier->exists({}, base::kForever, [&](Result<std::vector<uint64_t>> result) { asked = !result; });
+  EXPECT_TRUE(asked);
+  EXPECT_FALSE(store(*tier, 2));
+  EXPECT_EQ(0u, tier->close(base::kForever));
+}
+
 }  // namespace
 }  // namespace terrace::tier::mock

@@ -1,0 +1,28 @@
+#include "lab/rows/histories.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace terrace::lab {
+namespace {
+
+std::string failures(const Findings& findings) {
+  std::string text;
+  for (const auto& failure : findings.failures) text += failure + "\n";
+  return text;
+}
+
+TEST(Histories, of_every_kind_of_store_are_explained) {
+  RowOptions options;
+  options.directory = testing::TempDir();
+  for (uint64_t seed = 1; seed <= 4; seed++) {
+    const Findings findings = concurrent_histories(options, seed, 4000);
+    EXPECT_TRUE(findings.clean()) << failures(findings);
+    EXPECT_GE(findings.counted("ops"), 4000u);
+    EXPECT_GT(findings.counted("hits"), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace terrace::lab

@@ -1,0 +1,33 @@
+#include "lab/rows/interleavings.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "lab/kit/hook_board.h"
+
+namespace terrace::lab {
+namespace {
+
+std::string failures(const Findings& findings) {
+  std::string text;
+  for (const auto& failure : findings.failures) text += failure + "\n";
+  return text;
+}
+
+// One schedule of each: that nobody is interrupted.
+TEST(Interleavings, of_every_protocol_hold) {
+  if (!has_hooks()) GTEST_SKIP() << "this build has no hooks";
+  RowOptions options;
+  options.quick = true;
+  for (uint64_t seed = 1; seed <= protocols().size(); seed++) {
+    if (!protocols()[seed - 1].preemptions) continue;  // all there are: for the row
+    options.schedule = "";
+    const Findings one = interleave(options, seed);
+    EXPECT_TRUE(one.clean()) << failures(one);
+    EXPECT_EQ(1u, one.counted("schedules"));
+  }
+}
+
+}  // namespace
+}  // namespace terrace::lab

@@ -1,0 +1,71 @@
+// The rows that start processes (3, 19), small, and what they are made of.
+#include <algorithm>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "lab/kit/hook_board.h"
+#include "lab/rows/children.h"
+#include "lab/rows/crash_points.h"
+#include "lab/rows/golden_store.h"
+#include "lab/rows/restart.h"
+
+namespace terrace::lab {
+namespace {
+
+RowOptions small_options() {
+  RowOptions options;
+  options.quick = true;
+  options.directory = testing::TempDir();
+  options.program = TERRACE_LAB_PROGRAM;
+  return options;
+}
+
+std::string failures(const Findings& findings) {
+  std::string text;
+  for (const auto& failure : findings.failures) text += failure + "\n";
+  return text;
+}
+
+TEST(Children, have_names_of_their_own) {
+  std::set<std::string_view> names;
+  for (const ChildCommand& child : child_commands())
+    EXPECT_TRUE(names.insert(child.name).second) << child.name;
+}
+
+TEST(CrashPoints, a_process_is_killed_at_one_by_name_and_what_it_acknowledged_is_there) {
+  const auto points = crash_points();
+  if (!has_hooks()) {
+    EXPECT_FALSE(run_crash_points(small_options()).skipped.empty());
+    return;
+  }
+  ASSERT_GE(points.size(), 40u);
+  const auto found = std::ranges::find(points, "disk.entry_written", &PointHits::name);
+  ASSERT_NE(found, points.end());
+  const auto seed = static_cast<uint64_t>(found - points.begin());
+  const Findings findings = crash_point_job(small_options(), seed);
+  EXPECT_TRUE(findings.clean()) << failures(findings);
+  EXPECT_EQ(2u, findings.counted("kills of disk.entry_written"));
+}
+
+TEST(Restart, goes_on_with_what_was_there) {
+  const Findings findings = restarts(small_options(), 3, 1);
+  EXPECT_TRUE(findings.clean()) << failures(findings);
+  EXPECT_EQ(1u, findings.counted("restarts"));
+  EXPECT_GT(findings.counted("compared_before"), 0u);
+}
+
+TEST(Restart, a_child_that_cannot_start_is_reported) {
+  RowOptions options = small_options();
+  options.program = "/nonexistent/terrace-lab";
+  EXPECT_FALSE(restarts(options, 4, 1).clean());
+}
+
+TEST(GoldenStore, of_version_1_serves_every_block) {
+  const Findings findings = open_golden_stores(small_options());
+  EXPECT_TRUE(findings.clean()) << failures(findings);
+  EXPECT_EQ(16u, findings.counted("golden_blocks"));
+}
+
+}  // namespace
+}  // namespace terrace::lab

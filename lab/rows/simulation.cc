@@ -1,0 +1,454 @@
+#include "lab/rows/simulation.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "lab/kit/client.h"
+#include "lab/rows/power_ledger.h"
+#include "lab/rows/scenario.h"
+#include "record/record.h"
+
+namespace terrace::lab {
+namespace {
+
+constexpr Timeout kRecoveryTimeout = std::chrono::seconds(60);
+constexpr Timeout kReadTimeout = std::chrono::seconds(30);
+constexpr Timeout kDrainTimeout = std::chrono::seconds(60);
+constexpr base::Duration kPatience = std::chrono::seconds(120);
+
+class Simulation {
+ public:
+  Simulation(const SimulationPlan& plan, bool verbose)
+      : plan_(plan),
+        seed_(plan.seed),
+        ops_(plan.ops),
+        verbose_(verbose),
+        scenario_(plan.scenario),
+        catalog_(scenario_.catalog),
+        random_(seed_ ^ 0x51A1),
+        machine_(scenario_.machine),
+        expected_(catalog_.size()),
+        ledger_(catalog_.size(), machine_.time()),
+        complete_(scenario_.roomy && scenario_.reliable()) {
+    for (uint32_t number = 0; number < scenario_.clients; number++) {
+      workloads_.emplace_back(catalog_, WorkloadOptions{.seed = seed_ + number * 1'000'003ull,
+                                                        .owner = number,
+                                                        .owners = scenario_.clients,
+                                                        .removes = scenario_.removes});
+    }
+  }
+
+  SeedOutcome run() {
+    if (verbose_) fmt::print("seed {}: {}\n", seed_, describe(scenario_));
+    for (const char* figure : {"seeds", "ops", "stuck", "leaks"}) findings_.count(figure, 0);
+    findings_.count("seeds");
+    for (uint32_t life = 0; life < scenario_.lives; life++) {
+      const uint64_t share = ops_ / scenario_.lives + (life == 0 ? ops_ % scenario_.lives : 0);
+      if (!open()) break;
+      live(plan_.phase ? share / 2 : share);
+      if (plan_.phase) {
+        run_phase();
+        live(share - share / 2);
+      }
+      end_life(life + 1 == scenario_.lives);
+    }
+    machine_.time().trace(machine_.disk().hash());
+    if (verbose_) fmt::print("trace {:#018x}\n", machine_.time().trace_hash());
+    return {std::move(findings_), machine_.time().trace_hash()};
+  }
+
+ private:
+  void set_weather(bool bad) {
+    machine_.faults().set_rates(bad ? scenario_.faults : io::FaultRates{});
+    if (auto* mock = machine_.mock())
+      mock->set_faults(bad ? scenario_.mock_faults : tier::mock::MockFaults{});
+    if (!bad) {
+      machine_.faults().clear_bad_ranges();
+      machine_.disk().set_capacity(scenario_.machine.sim_disk.capacity);
+    }
+  }
+
+  // A store on what the disk holds, its client, and, when recovery ended, a check of everything.
+  bool open() {
+    set_weather(!scenario_.reliable() && random_.one_in(2));
+    auto started = machine_.start();
+    for (int attempt = 0; !started && !scenario_.reliable() && attempt < 2; attempt++) {
+      findings_.count("refused_opens");
+      say(fmt::format("open refused: {}", started.error().message));
+      set_weather(false);
+      machine_.time().run_for(std::chrono::seconds(1));
+      started = machine_.start();
+    }
+    if (!started) {
+      fail(fmt::format("open: {}", started.error().message));
+      return false;
+    }
+    findings_.count("lives");
+    ledger_.begin_life();
+    for (uint32_t space = 0; space < catalog_.spaces(); space++) {
+      const auto root = machine_.store().open_namespace(catalog_.space(space));
+      if (!root || *root != catalog_.root(space)) fail("open_namespace: another root");
+    }
+    make_clients();
+    // Lookups are answered while recovery runs; nothing is owed yet.
+    for (const auto& client : clients_) client->set_complete(false);
+    const bool untouched = random_.one_in(2);
+    if (!untouched) work_while_recovering();
+    if (!machine_.store().wait_recovered(kRecoveryTimeout)) fail("recovery did not end");
+    for (const auto& client : clients_) client->set_complete(complete_);
+    // What a power cut left is strictly owed only before anything stored since then was said to be there
+    // already.
+    if (findings_.counted("power_cuts") > 0 && !(power_just_cut_ && untouched)) power_was_cut();
+    check_all(complete_ && untouched && machine_.tiers() == 1);
+    power_just_cut_ = false;
+    if (findings_.counted("power_cuts") > 0) power_was_cut();
+    set_weather(!scenario_.reliable());
+    return true;
+  }
+
+  void work_while_recovering() {
+    std::vector<Writer> begun(catalog_.size());
+    for (uint32_t block = 0; block < catalog_.size(); block++) begun[block] = expected_.of(block).begun;
+    work(random_.below(100), true);
+    for (uint32_t block = 0; block < catalog_.size(); block++) {
+      if (expected_.of(block).begun == begun[block]) continue;
+      ledger_.written_anew(block);
+      // After a power cut an old entry may be back over a slot that was written anew; a store that takes it
+      // for the block acknowledges at once, and finds the damage when it reads.
+      if (power_just_cut_) expected_.forgive(block, expected_.of(block).removed);
+    }
+  }
+
+  void power_was_cut() {
+    for (const auto& client : clients_) client->set_power_was_cut();
+  }
+
+  void make_clients() {
+    ClientOptions how;
+    how.tiers = machine_.tiers();
+    how.durable_tier = machine_.disk_tier();
+    how.reliable = scenario_.reliable();
+    how.pristine = !scenario_.lies && findings_.counted("kills") + findings_.counted("power_cuts") == 0;
+    how.complete = complete_;
+    how.instant = true;
+    how.slack = std::chrono::microseconds(1);
+    how.patience = kPatience;
+    how.verbose = verbose_;
+    how.context = fmt::format("seed {} life {} ", seed_, findings_.counted("lives"));
+    ClientHooks hooks;
+    hooks.observe = [this](uint64_t value) { machine_.time().trace(value); };
+    hooks.durable = [this](uint32_t block, Writer) { ledger_.durable(block); };
+    hooks.removed = [this](uint32_t block, Writer before) { ledger_.removed(block, before); };
+    hooks.synced = [this] { ledger_.synced(); };
+    for (uint32_t number = 0; number < scenario_.clients; number++) {
+      how.number = number;
+      how.seed = seed_ + number;
+      // One of them changes the mode; the others are told the one that promises less.
+      how.switches = scenario_.switches && number == 0;
+      how.mode = scenario_.switches && number > 0 ? L1Mode::kStaging : scenario_.machine.store.l1.mode;
+      clients_.push_back(std::make_unique<Client>(machine_.store(), catalog_, expected_, machine_.time(),
+                                                  findings_, how, hooks));
+    }
+  }
+
+  // After a restart: each block alone. With `settle` what is found now stays, and what is gone stays gone:
+  // devices do not err nor evict, and no writer of this life stands beside an older one that recovery found.
+  void check_all(bool settle) {
+    for (uint32_t block = 0; block < catalog_.size(); block++) {
+      const bool owed = complete_ && expected_.of(block).must_be_found();
+      const auto found = clients_[0]->check_block(block, kReadTimeout);
+      if (owed) findings_.count("owed");
+      if (settle && found) expected_.settle(block, *found);
+      if (settle && found && *found != 0) ledger_.durable(block);
+    }
+    poll();
+  }
+
+  void poll() {
+    for (const auto& client : clients_) client->poll();
+  }
+
+  void live(uint64_t count) {
+    while (count > 0) {
+      const uint64_t stretch = std::min<uint64_t>(count, 1 + random_.below(600));
+      const bool fair = scenario_.fair_one_in > 0 && random_.one_in(scenario_.fair_one_in);
+      set_weather(!scenario_.reliable() && !fair);
+      work(stretch, false);
+      count -= stretch;
+    }
+  }
+
+  void run_phase() {
+    Stage stage{.scenario = scenario_,
+                .catalog = catalog_,
+                .machine = machine_,
+                .client = *clients_[0],
+                .findings = findings_,
+                .set_weather = [this](bool bad) { set_weather(bad); },
+                .work = [this](uint64_t count) { work(count, false); },
+                .fail = [this](const std::string& what) { fail(what); }};
+    plan_.phase(stage);
+  }
+
+  void work(uint64_t count, bool recovering) {
+    for (uint64_t i = 0; i < count; i++) {
+      const size_t turn = random_.below(clients_.size());
+      const Operation operation = workloads_[turn].next();
+      clients_[turn]->run(operation);
+      findings_.count("ops");
+      disturb();
+      pass_time(operation);
+      poll();
+      check_walls();
+      if (!recovering && i % 64 == 0) check_stats();
+    }
+  }
+
+  void pass_time(const Operation& operation) {
+    auto& time = machine_.time();
+    if (operation.kind == OpKind::kPause) {
+      const uint64_t longest = operation.pick % 64 == 0 ? 3'000'000 : 20'000;
+      time.run_for(std::chrono::microseconds(operation.pick % longest));
+    } else if (operation.pick % 5 == 0) {
+      // The next operation comes before anything that this one set going.
+    } else if (operation.pick % 3 == 0) {
+      time.run_ready();
+    } else {
+      time.run_for(std::chrono::microseconds(random_.below(scenario_.pace_us + 1)));
+    }
+  }
+
+  // What no rate describes: a stalled device, another process that takes its space, rot.
+  void disturb() {
+    if (scenario_.errors && random_.one_in(2000)) {
+      machine_.faults().stall_until(machine_.time().now() + std::chrono::milliseconds(random_.below(10'000)));
+    }
+    if (scenario_.full_device && random_.one_in(200)) {
+      const uint64_t used = machine_.disk().used_bytes();
+      machine_.disk().set_capacity(random_.one_in(2) ? used + random_.below(base::kMiB)
+                                                     : scenario_.machine.sim_disk.capacity);
+    }
+    if (scenario_.lies && random_.one_in(200)) rot();
+  }
+
+  void rot() {
+    const auto& paths = scenario_.machine.disk.paths;
+    const std::string directory = paths[random_.below(paths.size())];
+    const auto names = machine_.disk().list(directory);
+    if (!names || names->empty()) return;
+    const std::string path = directory + "/" + (*names)[random_.below(names->size())];
+    const auto status = machine_.disk().stat(path);
+    if (!status || status->bytes == 0) return;
+    if (machine_.disk().flip_bit(path, random_.below(status->bytes * 8))) findings_.count("rotten_bits");
+  }
+
+  // P7, P8: budgets and capacity are walls, always.
+  void check_walls() {
+    const bool strays = scenario_.faults.chance[io::FaultKind::kMisdirectedWrite] > 0;
+    const uint64_t used = machine_.disk().used_bytes(), capacity = scenario_.machine.disk.capacity_bytes;
+    if (used > capacity && !strays) fail(fmt::format("the disk holds {} bytes of {}", used, capacity));
+  }
+
+  void check_stats() {
+    const StoreStats stats = machine_.store().stats();
+    uint64_t misses = 0;
+    for (const uint64_t count : stats.misses) misses += count;
+    if (misses != stats.keys_asked - stats.keys_delivered) {
+      fail(fmt::format("{} asked, {} delivered, {} misses", stats.keys_asked, stats.keys_delivered, misses));
+    }
+    for (const TierStats& tier : stats.tiers) {
+      const bool over =
+          tier.capacity_bytes > 0 && std::max(tier.used_bytes, tier.allocated_bytes) > tier.capacity_bytes;
+      if (over) {
+        fail(fmt::format("{}: {} used, {} allocated of {}", tier.name, tier.used_bytes, tier.allocated_bytes,
+                         tier.capacity_bytes));
+      }
+    }
+    const uint64_t bound = scenario_.machine.store.store_bytes_in_flight;
+    if (bound > 0 && stats.writes_in_flight_bytes > bound) {
+      fail(fmt::format("{} bytes on their way to tiers, {} allowed", stats.writes_in_flight_bytes, bound));
+    }
+    const TierStats& disk = stats.tiers[machine_.disk_tier()];
+    if (complete_ && disk.evictions + disk.evicted_segments > 0) fail("a roomy disk tier evicted");
+  }
+
+  void end_life(bool last) {
+    const uint64_t kind = last ? 0 : random_.below(4);
+    if (kind == 0)
+      close_in_order();
+    else if (kind == 3)
+      cut_power();
+    else
+      kill();
+    machine_.time().run_for(std::chrono::seconds(20));
+    if (!machine_.store_is_gone()) {
+      findings_.count("leaks");
+      fail("the store is still referenced after its end");
+    }
+    // A lying device may have kept a removed block's entry: content is all that can be asked of it.
+    if (scenario_.lies) {
+      for (uint32_t block = 0; block < catalog_.size(); block++) expected_.forgive(block, 0);
+    }
+  }
+
+  void close_in_order() {
+    findings_.count("closes");
+    set_weather(false);
+    for (const auto& client : clients_) client->release_all();
+    drain();
+    prefetch_once_more();
+    check_leaks();
+    for (const auto& client : clients_) client->leave();
+    clients_.clear();
+    const uint64_t abandoned = machine_.stop(kDrainTimeout);
+    if (abandoned != 0) fail(fmt::format("close abandoned {}", abandoned));
+    ledger_.synced();
+    ledger_.end_life(scenario_.machine.disk.sync_interval, true);
+    say("closed");
+  }
+
+  void drain() {
+    const base::TimePoint until = machine_.time().now() + kPatience + std::chrono::seconds(10);
+    // Writes nobody asked to be told of, and loads that were left to end by themselves, end too.
+    while ((owed() > 0 || held(machine_.store().stats()) > 0) && machine_.time().now() < until) {
+      machine_.time().run_for(std::chrono::milliseconds(10));
+      poll();
+    }
+    if (owed() > 0) fail(fmt::format("{} operations never ended", owed()));
+    machine_.time().run_for(std::chrono::seconds(1));
+    poll();
+  }
+
+  // Nothing is held and nothing runs: there is credit for all, and each prefetch ends (R7).
+  void prefetch_once_more() {
+    for (int i = 0; i < 3; i++) {
+      const auto chain = static_cast<uint32_t>(random_.below(catalog_.chains()));
+      const auto blocks = static_cast<uint32_t>(catalog_.chain(chain).size());
+      clients_[0]->run({.kind = OpKind::kPrefetch, .chain = chain, .count = blocks});
+    }
+    machine_.time().run_for(kPatience + std::chrono::seconds(1));
+    poll();
+    for (const auto& client : clients_) client->release_all();
+    drain();
+  }
+
+  size_t owed() const {
+    size_t all = 0;
+    for (const auto& client : clients_) all += client->owed();
+    return all;
+  }
+
+  static uint64_t held(const StoreStats& stats) {
+    return stats.reservations + stats.reserved_bytes + stats.leased_blocks + stats.private_bytes +
+           stats.writes_in_flight_bytes;
+  }
+
+  // Everything was released and has ended: nothing is held any more.
+  void check_leaks() {
+    check_stats();
+    const StoreStats stats = machine_.store().stats();
+    check_keys_asked(stats);
+    check_slots(stats);
+    if (held(stats) > 0) {
+      leaked(
+          fmt::format("{} reservations, {} bytes reserved, {} leases, {} private bytes, {} bytes in flight",
+                      stats.reservations, stats.reserved_bytes, stats.leased_blocks, stats.private_bytes,
+                      stats.writes_in_flight_bytes));
+    }
+    // Nothing is leased: L1 can be emptied.
+    if (stats.tiers[0].used_bytes == 0 || !scenario_.writes_without_l1()) return;
+    const auto left = machine_.store().set_l1_mode(L1Mode::kStaging);
+    if (left.value_or(1) != 0) leaked(fmt::format("{} bytes that L1 cannot give back", left.value_or(0)));
+  }
+
+  void leaked(const std::string& what) {
+    findings_.count("leaks");
+    fail("after everything was released: " + what);
+  }
+
+  // X1: no key asked for is forgotten. Rows with a phase ask by themselves, too.
+  void check_keys_asked(const StoreStats& stats) {
+    uint64_t asked = 0;
+    for (const auto& client : clients_) asked += client->keys_asked();
+    if (!plan_.phase && stats.keys_asked != asked)
+      fail(fmt::format("{} keys were asked for, {} counted", asked, stats.keys_asked));
+  }
+
+  // The disk's used bytes are its blocks' records, no slot more.
+  void check_slots(const StoreStats& stats) {
+    const uint16_t tier = machine_.disk_tier();
+    uint64_t records = 0;
+    for (const StoredBlock& block : machine_.store().list({}, {}, catalog_.size())) {
+      if ((block.where >> tier & 1) != 0) records += record::record_bytes(block.bytes);
+    }
+    const uint64_t used = stats.tiers[tier].used_bytes;
+    if (used != records) leaked(fmt::format("the disk's slots hold {} bytes of {} in use", records, used));
+  }
+
+  void kill() {
+    findings_.count("kills");
+    say("kill -9");
+    poll();
+    ledger_.end_life(scenario_.machine.disk.sync_interval, scenario_.reliable());
+    machine_.kill();
+    bury();
+  }
+
+  void cut_power() {
+    findings_.count("power_cuts");
+    say("power cut");
+    poll();
+    ledger_.end_life(scenario_.machine.disk.sync_interval, scenario_.reliable());
+    machine_.cut_power(random_);
+    power_just_cut_ = true;
+    ledger_.forgive(expected_);
+    bury();
+  }
+
+  // The process is dead: nothing it still does reaches the disk, and nobody hears what it says.
+  void bury() {
+    set_weather(false);
+    for (const auto& client : clients_) client->abandon();
+    clients_.clear();
+    machine_.bury();
+  }
+
+  void fail(const std::string& what) {
+    findings_.fail(fmt::format("seed {} life {}: {}", seed_, findings_.counted("lives"), what));
+    say("FAILED: " + what);
+  }
+  void say(const std::string& text) const {
+    if (!verbose_) return;
+    const auto micros =
+        std::chrono::duration_cast<std::chrono::microseconds>(machine_now().time_since_epoch()).count();
+    fmt::print("[{:>14} us] {}\n", micros, text);
+  }
+  base::TimePoint machine_now() const { return const_cast<Machine&>(machine_).time().now(); }
+
+  const SimulationPlan& plan_;
+  const uint64_t seed_, ops_;
+  const bool verbose_;
+  const Scenario& scenario_;
+  const Catalog catalog_;
+  base::Random random_;
+  Machine machine_;
+  ExpectedState expected_;
+  PowerLedger ledger_;
+  std::vector<Workload> workloads_;  // of each client, over all lives
+  const bool complete_;
+  bool power_just_cut_ = false;
+  Findings findings_;
+  std::vector<std::unique_ptr<Client>> clients_;
+};
+
+}  // namespace
+
+SeedOutcome simulate(const SimulationPlan& plan, bool verbose) {
+  return Simulation(plan, verbose).run();
+}
+
+}  // namespace terrace::lab
