@@ -61,6 +61,14 @@ Client::Client(Store& store, const Catalog& catalog, ExpectedState& expected, co
 
 Client::~Client() = default;
 
+void Client::store_chain(uint32_t chain) {
+  Operation operation;
+  operation.kind = OpKind::kStore;
+  operation.chain = chain;
+  operation.count = static_cast<uint32_t>(catalog_.chain(chain).size());
+  run(operation);
+}
+
 void Client::run(const Operation& operation) {
   operations_++;
   observe(static_cast<uint64_t>(operation.kind));

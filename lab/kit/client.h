@@ -64,6 +64,8 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   void run(const Operation& operation);
+  // Puts a whole chain; its events come later.
+  void store_chain(uint32_t chain);
   // Takes events and checks those due.
   void poll();
   // Events still owed.

@@ -132,11 +132,7 @@ void RealStore::settle() {
 }
 
 void RealStore::store_chain(uint32_t chain) {
-  Operation operation;
-  operation.kind = OpKind::kStore;
-  operation.chain = chain;
-  operation.count = static_cast<uint32_t>(catalog_.chain(chain).size());
-  client_->run(operation);
+  client_->store_chain(chain);
   settle();
 }
 

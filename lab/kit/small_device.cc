@@ -20,27 +20,16 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "io/descriptor.h"
 #include "lab/kit/child_process.h"
 
 namespace terrace::lab {
 namespace {
 
+using io::Descriptor;
+
 constexpr int kLoopTries = 20;  // another process may take the device that was free
 constexpr uint64_t kFree = UINT64_MAX;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::string why(std::string_view call) {
   return fmt::format("{}: {}", call, std::strerror(errno));

@@ -98,11 +98,7 @@ std::unique_ptr<Client> Specimen::make_client(Findings& findings, const std::str
 }
 
 void Specimen::store_chain(Client& client, uint32_t chain) {
-  Operation operation;
-  operation.kind = OpKind::kStore;
-  operation.chain = chain;
-  operation.count = static_cast<uint32_t>(catalog_.chain(chain).size());
-  client.run(operation);
+  client.store_chain(chain);
   settle(client);
 }
 

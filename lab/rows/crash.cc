@@ -14,7 +14,6 @@
 #include "base/random.h"
 #include "lab/kit/child_process.h"
 #include "lab/kit/expected_state.h"
-#include "lab/kit/workers.h"
 
 namespace terrace::lab {
 namespace {
@@ -146,13 +145,9 @@ Findings crash_cycles(const RowOptions& options, uint64_t seed, uint64_t count) 
 Findings run_crash(const RowOptions& options) {
   const uint64_t cycles = count_of(options, kFullCycles);
   const uint64_t directories = (cycles + kCyclesPerDirectory - 1) / kCyclesPerDirectory;
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, 2);
   workers.count = directories;
-  workers.processes = options.processes;
   workers.job_limit = std::chrono::minutes(10);
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 2);
   const auto cycles_of = [&](uint64_t seed) {
     return std::min(kCyclesPerDirectory, cycles - (seed - options.seed) * kCyclesPerDirectory);
   };

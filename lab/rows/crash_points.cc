@@ -10,7 +10,6 @@
 #include "base/random.h"
 #include "lab/kit/child_process.h"
 #include "lab/kit/hook_board.h"
-#include "lab/kit/workers.h"
 #include "lab/rows/crash.h"
 
 namespace terrace::lab {
@@ -217,13 +216,10 @@ Findings run_crash_points(const RowOptions& options) {
     findings.skipped = "this build has no hooks";
     return findings;
   }
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, 3);
   workers.count = options.count.value_or(options.quick ? points : kJobsPerPoint * points);
   workers.processes = options.processes == 1 ? 1 : 2 * options.processes;  // half of them wait for the disk
   workers.job_limit = std::chrono::minutes(10);
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 3);
   workers.replay = [&](uint64_t seed) { return replay(options, seed); };
   findings = run_jobs(workers, [&](uint64_t seed) { return crash_point_job(options, seed); });
   sum_up(findings, !options.count);

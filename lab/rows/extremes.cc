@@ -147,11 +147,7 @@ void ExtremesStage::settle() {
 }
 
 void ExtremesStage::store_chain(uint32_t chain) {
-  Operation operation;
-  operation.kind = OpKind::kStore;
-  operation.chain = chain;
-  operation.count = static_cast<uint32_t>(catalog_.chain(chain).size());
-  client_->run(operation);
+  client_->store_chain(chain);
   settle();
 }
 

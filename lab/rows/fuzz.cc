@@ -12,7 +12,6 @@
 #include <nlohmann/json.hpp>
 
 #include "lab/kit/child_process.h"
-#include "lab/kit/workers.h"
 
 namespace terrace::lab {
 namespace {
@@ -225,12 +224,10 @@ Findings run_fuzz(const RowOptions& options) {
     findings.skipped = fmt::format("{} is not linked with libFuzzer", program.string());
     return findings;
   }
-  WorkerOptions workers;
+  WorkerOptions workers = workers_of(options, 14);
+  workers.first = 0;
   workers.count = targets.size();
-  workers.processes = options.processes;
   workers.job_limit = std::chrono::seconds(count_of(options, kSeconds) * (1 + kPatience) + 300);
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 14);
   workers.replay = [&](uint64_t job) {
     return fmt::format("{} --target={}", program.string(), targets[job].name);
   };

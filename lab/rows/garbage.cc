@@ -9,7 +9,6 @@
 #include "base/bytes.h"
 #include "io/sim/sim_file_system.h"
 #include "lab/kit/specimen.h"
-#include "lab/kit/workers.h"
 #include "lab/rows/garbage_real.h"
 #include "record/record.h"
 #include "tier/disk/layout.h"
@@ -278,11 +277,9 @@ Findings run_garbage(const RowOptions& options) {
     findings = run_in_slices(options, 7, kFullCases, kCasesPerSlice, garbage_cases);
     if (options.count) return findings;
   }
-  WorkerOptions workers;
+  WorkerOptions workers = workers_of(options, 7);
   workers.first = options.seed < kFirstReal ? 0 : options.seed - kFirstReal;
   workers.count = count_of(options, kRealGarbageCases);
-  workers.processes = options.processes;
-  workers.start_limit = options.limit;
   workers.replay = [&](uint64_t number) { return garbage_real_replay(options, kFirstReal + number); };
   findings.add(run_jobs(workers, [&](uint64_t number) {
     return garbage_real_case(options, number, garbage_real_replay(options, kFirstReal + number));

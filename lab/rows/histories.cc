@@ -13,7 +13,6 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
-#include "lab/kit/workers.h"
 #include "lab/rows/history_client.h"
 #include "policy/store.h"
 
@@ -171,13 +170,9 @@ Findings concurrent_histories(const RowOptions& options, uint64_t seed, uint64_t
 
 Findings run_histories(const RowOptions& options) {
   const uint64_t operations = count_of(options, kFullOperations);
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, 16);
   workers.count = (operations + kOperationsPerStore - 1) / kOperationsPerStore;
-  workers.processes = options.processes;
   workers.job_limit = std::chrono::minutes(5);
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 16);
   const auto of = [&](uint64_t seed) {
     return std::min(kOperationsPerStore, operations - (seed - options.seed) * kOperationsPerStore);
   };

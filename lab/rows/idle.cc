@@ -12,7 +12,6 @@
 #include "base/bytes.h"
 #include "lab/kit/process_figures.h"
 #include "lab/kit/steady_load.h"
-#include "lab/kit/workers.h"
 #include "lab/rows/child_report.h"
 
 namespace terrace::lab {
@@ -151,9 +150,9 @@ RunChild describe_idle_child(CLI::App& command) {
 
 // One job each for uring and psync.
 Findings run_idle(const RowOptions& options) {
-  WorkerOptions workers;
+  WorkerOptions workers = workers_of(options, 20);
+  workers.first = 0;
   workers.count = 2;
-  workers.processes = options.processes;
   workers.job_limit = std::chrono::minutes(10);
   workers.replay = [](uint64_t) { return std::string("terrace-lab run --row 20"); };
   const uint64_t cycles = count_of(options, kCycles);

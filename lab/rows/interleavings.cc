@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "lab/kit/hook_board.h"
-#include "lab/kit/workers.h"
 
 namespace terrace::lab {
 namespace {
@@ -64,13 +63,9 @@ Findings run_interleavings(const RowOptions& options) {
     findings.skipped = "this build has no hooks";
     return findings;
   }
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, 17);
   workers.count = options.count.value_or(protocols().size());
-  workers.processes = options.processes;
   workers.job_limit = std::chrono::minutes(10);
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 17);
   workers.replay = [](uint64_t seed) {
     return fmt::format("terrace-lab run --row 17 --seed {} --count 1", seed);
   };

@@ -21,7 +21,6 @@
 #include "io/uring_engine.h"
 #include "lab/kit/apart.h"
 #include "lab/kit/real_store.h"
-#include "lab/kit/workers.h"
 
 namespace terrace::lab {
 namespace {
@@ -277,12 +276,8 @@ Findings limits_case(const RowOptions& options, uint64_t number) {
 }
 
 Findings run_limits_real(const RowOptions& options) {
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, 9);
   workers.count = count_of(options, kFullCases);
-  workers.processes = options.processes;
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 9);
   workers.replay = [&](uint64_t number) { return replay(options, number); };
   return run_jobs(workers, [&](uint64_t number) { return limits_case(options, number); });
 }

@@ -13,7 +13,6 @@
 #include "lab/kit/apart.h"
 #include "lab/kit/real_store.h"
 #include "lab/kit/small_device.h"
-#include "lab/kit/workers.h"
 
 namespace terrace::lab {
 namespace {
@@ -263,13 +262,9 @@ Findings run_no_space(const RowOptions& options) {
   Findings skipped;
   skipped.skipped = cannot_mount(options);
   if (!skipped.skipped.empty()) return skipped;
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, 10);
   workers.count = count_of(options, kFullCases);
-  workers.processes = options.processes;
   workers.job_limit = 2 * kCaseLimit;
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 10);
   workers.replay = [&](uint64_t number) { return replay(options, number); };
   return run_jobs(workers, [&](uint64_t number) { return no_space_case(options, number); });
 }

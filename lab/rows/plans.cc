@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include "lab/kit/hook_board.h"
-#include "lab/kit/workers.h"
 #include "lab/rows/shrink.h"
 #include "lab/rows/simulation.h"
 
@@ -45,13 +44,10 @@ SeedOutcome simulate(uint64_t seed, uint64_t ops, bool verbose) {
 Findings run_plans(const RowOptions& options, int row, uint64_t full, uint64_t ops,
                    SimulationPlan (*plan_of)(uint64_t seed, uint64_t ops)) {
   ops = options.ops.value_or(ops);
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, row);
   workers.count = count_of(options, full);
   workers.processes = options.verbose ? 1 : options.processes;
-  workers.start_limit = options.limit;
   workers.replay = [&](uint64_t seed) { return replay(row, seed, ops, options.without); };
-  workers.progress = progress_of(options, row);
   return run_jobs(workers, [&](uint64_t seed) {
     SimulationPlan plan = plan_of(seed, ops);
     Findings refused;

@@ -13,7 +13,6 @@
 
 #include "lab/kit/child_process.h"
 #include "lab/kit/hook_board.h"
-#include "lab/kit/workers.h"
 
 namespace terrace::lab {
 namespace {
@@ -91,13 +90,10 @@ Findings run_planted_bugs(const RowOptions& options) {
   }
   std::vector<const PlantedBug*> bugs;
   for (const PlantedBug& bug : planted_bugs()) bugs.push_back(&bug);
-  WorkerOptions workers;
+  WorkerOptions workers = workers_of(options, 24);
   workers.first = options.seed - 1;
   workers.count = std::min<uint64_t>(options.count.value_or(bugs.size()), bugs.size() - workers.first);
-  workers.processes = options.processes;
   workers.job_limit = 2 * kPatience;
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 24);
   workers.replay = [&](uint64_t job) {
     return fmt::format("terrace-lab run --row 24 --seed {} --count 1", job + 1);
   };

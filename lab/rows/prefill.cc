@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "lab/kit/child_process.h"
-#include "lab/kit/workers.h"
 
 namespace terrace::lab {
 namespace {
@@ -114,12 +113,8 @@ class Comparison {
 }  // namespace
 
 Findings run_prefill(const RowOptions& options) {
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, 15);
   workers.count = count_of(options, kFullSeeds);
-  workers.processes = options.processes;
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 15);
   workers.replay = replay;
   return run_jobs(workers, [&](uint64_t seed) { return Comparison(options, seed).run(); });
 }

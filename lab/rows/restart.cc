@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "base/random.h"
-#include "lab/kit/workers.h"
 #include "lab/rows/child_report.h"
 #include "lab/rows/golden_store.h"
 
@@ -80,13 +79,9 @@ Findings run_restart(const RowOptions& options) {
   const uint64_t count = count_of(options, kRestarts);
   // Quick: a roomy and a full disk too.
   const uint64_t share = std::min(kRestartsPerDirectory, std::max<uint64_t>(1, count / 2));
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, 19);
   workers.count = (count + share - 1) / share;
-  workers.processes = options.processes;
   workers.job_limit = std::chrono::minutes(10);
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 19);
   const auto count_of_job = [&](uint64_t seed) {
     return std::min(share, count - (seed - options.seed) * share);
   };

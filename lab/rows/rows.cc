@@ -2,11 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
-#include <fmt/format.h>
-
-#include "lab/kit/workers.h"
 #include "lab/rows/bitrot.h"
 #include "lab/rows/code_probes.h"
 #include "lab/rows/crash.h"
@@ -140,44 +136,6 @@ const Row* find_row(int number) {
     if (row.number == number) return &row;
   }
   return nullptr;
-}
-
-uint64_t count_of(const RowOptions& options, uint64_t full) {
-  return options.count.value_or(options.quick ? (full + 9) / 10 : full);
-}
-
-std::function<void(uint64_t, uint64_t)> progress_of(const RowOptions& options, int row) {
-  if (!options.progress) return {};
-  return [row](uint64_t ended, uint64_t count) {
-    fmt::print(stderr, "\rrow {}: {} of {}{}", row, ended, count, ended == count ? "\r\033[K" : "");
-    std::fflush(stderr);
-  };
-}
-
-Findings run_in_slices(const RowOptions& options, int row, uint64_t full, uint64_t slice,
-                       Findings (*run)(uint64_t first, uint64_t count)) {
-  const uint64_t pieces = count_of(options, full);
-  WorkerOptions workers;
-  workers.count = (pieces + slice - 1) / slice;
-  workers.processes = options.processes;
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, row);
-  const auto first_of = [&](uint64_t job) { return options.seed + job * slice; };
-  const auto count = [&](uint64_t job) { return std::min(slice, pieces - job * slice); };
-  workers.replay = [&](uint64_t job) {
-    return fmt::format("terrace-lab run --row {} --seed {} --count {} --processes 1", row, first_of(job),
-                       count(job));
-  };
-  return run_jobs(workers, [&](uint64_t job) { return run(first_of(job), count(job)); });
-}
-
-RowReport run_row(const Row& row, const RowOptions& options) {
-  RowReport report{.row = row.number, .title = std::string(row.title)};
-  const auto begun = std::chrono::steady_clock::now();
-  report.findings = row.run(options);
-  report.skipped = report.findings.skipped;
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  return report;
 }
 
 }  // namespace terrace::lab

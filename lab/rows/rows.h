@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lab/kit/report.h"
+#include "lab/kit/workers.h"
 
 namespace terrace::lab {
 
@@ -44,8 +45,8 @@ std::span<const Row> rows();
 const Row* find_row(int number);
 // `options.count`, else `full` or a tenth of it.
 uint64_t count_of(const RowOptions& options, uint64_t full);
-// The counter on standard error for WorkerOptions::progress; empty unless wanted.
-std::function<void(uint64_t, uint64_t)> progress_of(const RowOptions& options, int row);
+// What the row's jobs share of the options: first seed, processes, time limit, progress on standard error.
+WorkerOptions workers_of(const RowOptions& options, int row);
 
 // A row of `full` numbered pieces, run in slices of `slice` that share a specimen, each slice a job; `run`
 // does pieces first .. first + count - 1, and is what the replay command runs again.

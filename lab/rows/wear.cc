@@ -16,7 +16,6 @@
 #include "lab/kit/machine.h"
 #include "lab/kit/oracle.h"
 #include "lab/kit/real_store.h"
-#include "lab/kit/workers.h"
 
 namespace terrace::lab {
 namespace {
@@ -351,13 +350,9 @@ Findings wear_case(const RowOptions& options, uint64_t number) {
 }
 
 Findings run_wear(const RowOptions& options) {
-  WorkerOptions workers;
-  workers.first = options.seed;
+  WorkerOptions workers = workers_of(options, 23);
   workers.count = count_of(options, kFullCases);
-  workers.processes = options.processes;
   workers.job_limit = 2 * kCaseLimit;
-  workers.start_limit = options.limit;
-  workers.progress = progress_of(options, 23);
   workers.replay = [&](uint64_t number) { return replay(options, number); };
   return run_jobs(workers, [&](uint64_t number) { return wear_case(options, number); });
 }

@@ -41,8 +41,14 @@ TimerId ThreadExecutor::post_at(TimePoint when, Task task) {
   Lock lock(mutex_);
   if (stopping_) return 0;
   const TimerId timer = ++last_timer_;
-  timer_times_.emplace(timer, when);
-  const auto at = timers_.emplace(std::pair(when, timer), std::move(task)).first;
+  const auto time = timer_times_.emplace(timer, when).first;
+  Timers::iterator at;
+  try {
+    at = timers_.emplace(std::pair(when, timer), std::move(task)).first;
+  } catch (...) {
+    timer_times_.erase(time);
+    throw;
+  }
   if (sleeping_ && at == timers_.begin()) work_.notify_one();
   return timer;
 }

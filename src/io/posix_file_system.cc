@@ -18,27 +18,13 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/hooks.h"
+#include "io/descriptor.h"
 #include "io/os_error.h"
 #include "io/system_calls.h"
 #include "io/transfer.h"
 
 namespace terrace::io {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 class PosixFile final : public File {
  public:
@@ -127,10 +113,10 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, Ope
   TERRACE_CRASH_POINT("io.file_opened");
   const uint32_t alignment = options.direct ? direct_alignment(fd) : 0;
   // Asked for after the open: a file system that refuses O_DIRECT may leave a created file behind.
-  if (alignment != 0 && ::fcntl(fd, F_SETFL, O_DIRECT) == 0) {
-    return std::make_unique<PosixFile>(path, file->release(), true, alignment);
-  }
-  return std::make_unique<PosixFile>(path, file->release(), false, 1);
+  const bool direct = alignment != 0 && ::fcntl(fd, F_SETFL, O_DIRECT) == 0;
+  auto opened = std::make_unique<PosixFile>(path, fd, direct, direct ? alignment : 1);
+  file->release();
+  return opened;
 }
 
 Result<FileStat> PosixFileSystem::stat(const std::string& path) {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <deque>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -11,6 +10,7 @@
 
 #include "base/hooks.h"
 #include "base/mutex.h"
+#include "io/request_queue.h"
 
 namespace terrace::io {
 namespace {
@@ -36,7 +36,8 @@ void drop(const IoRequest& request) {
 
 class PsyncEngine final : public IoEngine {
  public:
-  PsyncEngine(PsyncOptions options, SystemCalls& calls) : options_(std::move(options)), calls_(calls) {}
+  PsyncEngine(PsyncOptions options, SystemCalls& calls)
+      : options_(std::move(options)), calls_(calls), queue_(options_.depth) {}
   ~PsyncEngine() override { stop(); }
 
   Result<void> start();
@@ -52,7 +53,7 @@ class PsyncEngine final : public IoEngine {
   SystemCalls& calls_;
   base::Mutex mutex_;
   base::Condition work_;
-  std::deque<IoRequest> queue_ TERRACE_GUARDED_BY(mutex_);
+  RequestQueue queue_ TERRACE_GUARDED_BY(mutex_);
   bool stopping_ TERRACE_GUARDED_BY(mutex_) = false;
   base::Mutex joining_;  // held by whoever stops; before mutex_
   std::vector<std::thread> threads_ TERRACE_GUARDED_BY(joining_);
@@ -75,7 +76,7 @@ void PsyncEngine::submit(std::span<IoRequest> batch) {
     base::Lock lock(mutex_);
     if (!stopping_) {
       for (IoRequest& request : batch) {
-        queue_.push_back(std::move(request));
+        queue_.push(std::move(request));
         work_.notify_one();
       }
       return;
@@ -105,8 +106,7 @@ void PsyncEngine::run() {
       base::Lock lock(mutex_);
       while (queue_.empty() && !stopping_) work_.wait(mutex_);
       if (queue_.empty()) return;
-      request = std::move(queue_.front());
-      queue_.pop_front();
+      request = queue_.pop();
     }
     TERRACE_CRASH_POINT("io.psync_takes");
     Transfer transfer(std::move(request), options_.piece_max);

@@ -1,6 +1,7 @@
 #include "io/scheduler.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/assert.h"
@@ -48,10 +49,15 @@ IoTicket IoScheduler::submit(std::span<IoRequest> batch) {
     next_ticket_ += batch.size();
     uint64_t queued = 0;
     for (const auto& queue : queues_) queued += queue.size();
-    taken = std::min<uint64_t>(batch.size(), options_.queued_max - std::min(queued, options_.queued_max));
-    for (size_t i = 0; i < taken; ++i) {
-      const size_t of = index_of(batch[i].io_class);
-      queues_[of].push_back({first + i, std::move(batch[i])});
+    const uint64_t room = options_.queued_max - std::min(queued, options_.queued_max);
+    for (; taken < batch.size() && taken < room; ++taken) {
+      const size_t of = index_of(batch[taken].io_class);
+      try {
+        queues_[of].emplace_back();
+      } catch (const std::bad_alloc&) {
+        break;  // no memory is no room
+      }
+      queues_[of].back() = {first + taken, std::move(batch[taken])};
       ++queued_[of];
     }
     stats_.refused += batch.size() - taken;

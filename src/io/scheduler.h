@@ -57,7 +57,7 @@ class IoScheduler {
 
  private:
   struct Queued {
-    IoTicket ticket;
+    IoTicket ticket = 0;
     IoRequest request;  // without `done`: cancelled, to be skipped
   };
   struct Running {

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <deque>
 #include <future>
 #include <iterator>
 #include <system_error>
@@ -17,9 +16,12 @@
 #include <utility>
 #include <vector>
 
+#include <boost/circular_buffer.hpp>
+
 #include "base/hooks.h"
 #include "base/mutex.h"
 #include "io/os_error.h"
+#include "io/request_queue.h"
 
 namespace terrace::io {
 namespace {
@@ -30,7 +32,9 @@ constexpr uint64_t kIgnored = UINT64_MAX - 1;  // of an entry that was taken bac
 class UringEngine final : public IoEngine {
  public:
   explicit UringEngine(UringOptions options)
-      : options_(std::move(options)), depth_(options_.depth), slots_(depth_) {
+      : options_(std::move(options)), depth_(options_.depth), slots_(depth_), waiting_(depth_), ready_(depth_) {
+    inbox_.reserve(depth_);
+    taken_.reserve(depth_);
     for (uint32_t slot = depth_; slot > 0; --slot) free_.push_back(slot - 1);
   }
   ~UringEngine() override {
@@ -82,8 +86,8 @@ class UringEngine final : public IoEngine {
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
   std::vector<IoRequest> taken_;   // what the inbox held
-  std::deque<IoRequest> waiting_;  // beyond the depth; empty under a scheduler
-  std::deque<uint32_t> ready_;     // slots that need a submission entry
+  RequestQueue waiting_;           // beyond the depth; empty under a scheduler
+  boost::circular_buffer<uint32_t> ready_;  // slots that need a submission entry
   uint64_t wake_value_ = 0;
   bool wake_armed_ = false;
   bool drained_stop_ = false;
@@ -116,7 +120,7 @@ void UringEngine::submit(std::span<IoRequest> batch) {
         if (std::exchange(asleep_, false)) ::eventfd_write(wake_fd_, 1);
         return;
       }
-      std::move(batch.begin(), batch.end(), std::back_inserter(waiting_));
+      for (IoRequest& request : batch) waiting_.push(std::move(request));
       batch = {};
     }
   }
@@ -179,7 +183,7 @@ bool UringEngine::turn() {
     taken_.swap(inbox_);
     drained_stop_ = stopping_;
   }
-  std::move(taken_.begin(), taken_.end(), std::back_inserter(waiting_));
+  for (IoRequest& request : taken_) waiting_.push(std::move(request));
   taken_.clear();
   start_waiting();
   if (drained_stop_ && free_.size() == depth_ && waiting_.empty()) return false;
@@ -208,8 +212,7 @@ void UringEngine::start_waiting() {
   while (!waiting_.empty() && !free_.empty()) {
     const uint32_t slot = free_.back();
     free_.pop_back();
-    slots_[slot] = Slot{Transfer(std::move(waiting_.front()), options_.piece_max)};
-    waiting_.pop_front();
+    slots_[slot] = Slot{Transfer(waiting_.pop(), options_.piece_max)};
     ready_.push_back(slot);
   }
   prepare();

@@ -1,12 +1,18 @@
 #include "memory/slots.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/hooks.h"
 
 namespace terrace::memory {
+namespace {
+
+constexpr size_t kSegmentsFirst = 8;  // of a class, until its list grows
+
+}  // namespace
 
 SlotAllocator::SlotAllocator(SlotOptions options) : options_(options) {
   TERRACE_ASSERT(options_.unit > 0 && options_.exact_classes > 0);
@@ -48,9 +54,9 @@ Result<Slot> SlotAllocator::allocate(uint64_t bytes) {
   if (slot_bytes == 0) return fail(Code::kLimitExceeded, "larger than a segment");
   auto found = classes_.find(slot_bytes);
   if (found == classes_.end() || found->second.segments_with_room.empty()) {
-    const uint32_t segment = take_free_segment();
-    if (segment == kNoSegment) return fail(Code::kNoRoom, "no free slot and no free segment");
-    assign(segment, slot_bytes);
+    if (free_segments_.empty()) return fail(Code::kNoRoom, "no free slot and no free segment");
+    assign(free_segments_.back(), slot_bytes);
+    free_segments_.pop_back();
     found = classes_.find(slot_bytes);
   }
   const uint32_t number = found->second.segments_with_room.back();
@@ -102,29 +108,40 @@ void SlotAllocator::free(const Slot& slot, uint64_t bytes) {
   }
 }
 
-uint32_t SlotAllocator::take_free_segment() {
-  if (free_segments_.empty()) return kNoSegment;
-  const uint32_t segment = free_segments_.back();
-  free_segments_.pop_back();
-  return segment;
-}
-
+// All or nothing, and what it has had no slot's taking or freeing has to ask for.
 void SlotAllocator::assign(uint32_t number, uint64_t slot_bytes) {
   Segment& segment = segments_[number];
   TERRACE_ASSERT(segment.slot_bytes == 0 && !segment.quarantined);
-  segment.slot_bytes = slot_bytes;
-  segment.slots =
+  const uint32_t slots =
       slots_per_segment(options_, slot_bytes) + (TERRACE_MUTANT("memory.one_slot_too_many") ? 1 : 0);
-  TERRACE_ASSERT(segment.slots > 0);
+  TERRACE_ASSERT(slots > 0);
+  std::vector<bool> is_taken(slots);
+  segment.free_list.reserve(slots);
+  Class& owner = class_with_room(slot_bytes);
+  segment.slot_bytes = slot_bytes;
+  segment.slots = slots;
   segment.fresh = 0;
   segment.free_list.clear();
-  segment.is_taken.assign(segment.slots, false);
-  Class& owner = classes_[slot_bytes];
+  segment.is_taken = std::move(is_taken);
   ++owner.segments;
   owner.segments_with_room.push_back(number);
   usage_.segment_bytes += options_.segment_bytes;
   ++usage_.segments;
   usage_.classes = static_cast<uint32_t>(classes_.size());
+}
+
+// The class, made when there is none, with room for one segment more.
+SlotAllocator::Class& SlotAllocator::class_with_room(uint64_t slot_bytes) {
+  const auto known = classes_.find(slot_bytes);
+  if (known == classes_.end()) {
+    Class made;
+    made.segments_with_room.reserve(kSegmentsFirst);
+    return classes_.emplace(slot_bytes, std::move(made)).first->second;
+  }
+  auto& list = known->second.segments_with_room;
+  const size_t needed = known->second.segments + 1;
+  if (list.capacity() < needed) list.reserve(2 * needed);
+  return known->second;
 }
 
 // Takes the segment out of its class; the slots it has taken, if any, keep their size until they are freed.
@@ -160,8 +177,8 @@ Result<void> SlotAllocator::adopt_segment(uint32_t number, uint64_t slot_bytes) 
   if (segments_[number].slot_bytes != 0 || segments_[number].quarantined) {
     return fail(Code::kInvalidArgument, "the segment has a class already or is quarantined");
   }
-  std::erase(free_segments_, number);
   assign(number, slot_bytes);
+  std::erase(free_segments_, number);
   return {};
 }
 

@@ -98,9 +98,9 @@ class SlotAllocator {
   };
 
   uint64_t fraction_for(uint64_t size) const;
-  uint32_t take_free_segment();
   void take(uint32_t segment, uint32_t index, uint64_t bytes);
   void assign(uint32_t segment, uint64_t slot_bytes);
+  Class& class_with_room(uint64_t slot_bytes);
   void leave_class(uint32_t segment);
   void forget_layout(uint32_t segment);
   void drop_class_of(uint32_t segment);

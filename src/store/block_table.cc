@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/hooks.h"
+#include "store/make_room.h"
 
 namespace terrace::store {
 
@@ -15,16 +16,17 @@ BlockId BlockTable::find(const Key& key) const {
 BlockId BlockTable::acquire(const Key& key) {
   BlockId id = find(key);
   if (id == kNoBlock) {
-    if (free_.empty()) {
-      id = static_cast<BlockId>(blocks_.size());
+    make_room(blocks_, free_);
+    const bool fresh = free_.empty();
+    id = fresh ? static_cast<BlockId>(blocks_.size()) : free_.back();
+    index_.put(key, {id, 0});
+    if (fresh) {
       blocks_.emplace_back();
     } else {
-      id = free_.back();
       free_.pop_back();
       blocks_[id] = Block{};
     }
     blocks_[id].key = key;
-    index_.put(key, {id, 0});
   }
   ++blocks_[id].refs;
   return id;
@@ -63,18 +65,23 @@ void BlockTable::set_parent(BlockId id, const Key& parent) {
 
 void BlockTable::set_family(BlockId id, const Key& family) {
   if (blocks_[id].family != kNoFamily) return;
-  const auto [known, added] = family_numbers_.try_emplace(family, 0);
-  if (added && free_families_.empty()) {
-    known->second = static_cast<uint32_t>(families_.size());
+  if (const auto known = family_numbers_.find(family); known != family_numbers_.end()) {
+    families_[known->second].members.push_back(id);
+    blocks_[id].family = known->second;
+    return;
+  }
+  make_room(families_, free_families_);
+  const bool fresh = free_families_.empty();
+  const uint32_t number = fresh ? static_cast<uint32_t>(families_.size()) : free_families_.back();
+  Family made{family, {id}};
+  family_numbers_.emplace(family, number);
+  if (fresh) {
     families_.emplace_back();
-  } else if (added) {
-    known->second = free_families_.back();
+  } else {
     free_families_.pop_back();
   }
-  Family& of = families_[known->second];
-  of.key = family;
-  of.members.push_back(id);
-  blocks_[id].family = known->second;
+  families_[number] = std::move(made);
+  blocks_[id].family = number;
 }
 
 void BlockTable::leave_family(BlockId id) {

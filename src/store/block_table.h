@@ -35,7 +35,8 @@ class BlockTable {
   explicit BlockTable(Index& index) : index_(index) {}
 
   BlockId find(const Key& key) const;
-  // Finds or makes the block and adds a reference.
+  // Finds or makes the block and adds a reference. As all that adds here: throws std::bad_alloc before
+  // anything is changed.
   BlockId acquire(const Key& key);
   void add_ref(BlockId id) { ++blocks_[id].refs; }
   // Drops a reference; the last one forgets the block and releases its parent.

@@ -10,6 +10,11 @@ void LeafQueue::push(uint64_t bucket, Entry entry) {
   std::push_heap(entries.begin(), entries.end(), std::greater<>());
 }
 
+void LeafQueue::make_room(uint64_t bucket) {
+  auto& entries = heaps_[bucket].entries;
+  if (entries.size() == entries.capacity()) entries.reserve(std::max<size_t>(16, 2 * entries.size()));
+}
+
 // Brings a valid candidate to the top and returns it without removing it.
 std::optional<LeafQueue::Entry> LeafQueue::settle(Heap& heap, const Judge& judge) {
   auto& entries = heap.entries;

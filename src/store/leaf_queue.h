@@ -26,6 +26,8 @@ class LeafQueue {
   using Judge = std::function<Verdict(Entry& entry)>;  // for kRequeue it updates entry.rank
 
   void push(uint64_t bucket, Entry entry);
+  // The next push to the bucket takes no memory.
+  void make_room(uint64_t bucket);
   // The coldest candidate of the bucket; it leaves the queue.
   std::optional<Entry> pop(uint64_t bucket, const Judge& judge);
   // Of all buckets.

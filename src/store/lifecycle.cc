@@ -1,4 +1,4 @@
-// Open, what tiers announce, statistics, close (D3).
+// Open, waiting, statistics, close (D3).
 #include <algorithm>
 #include <new>
 #include <system_error>
@@ -193,80 +193,7 @@ Outcome<Key> StorageManager::open_namespace(const Namespace& fields) {
   return root;
 }
 
-// --- what tiers announce
-
-std::vector<uint32_t> StorageManager::found(uint32_t tier, std::span<const tier::FoundBlock> blocks) {
-  std::vector<uint32_t> unwanted;
-  Lock lock(mutex_);
-  Residency& residency = *tier_state(tier).residency;
-  for (uint32_t i = 0; i < blocks.size(); ++i) {
-    const BlockId block = blocks_.acquire(blocks[i].meta.key);
-    // A block that is being written anew counts as written now: nobody has verified what was found.
-    WriteFlow* const anew = writing(block, tier);
-    if (residency.find(block) != kNoResidence || closed_.load() ||
-        (anew != nullptr && (anew->removed || anew->before))) {
-      unwanted.push_back(i);
-    } else if (anew != nullptr) {
-      // In a tier that names records by key the one takes the other's place.
-      if (anew->where.place != blocks[i].where.place) {
-        TERRACE_PROBE("store.found_while_it_was_written_anew");
-        anew->before = blocks[i];
-      }
-    } else {
-      take_found(tier, block, blocks[i]);
-    }
-    blocks_.release(block);
-  }
-  return unwanted;
-}
-
-void StorageManager::take_found(uint32_t tier, BlockId block, const tier::FoundBlock& found) {
-  blocks_.set_parent(block, found.meta.parent);
-  blocks_[block].name_space = namespaces_.number(found.meta.root);
-  join_family(block, found.meta.family, found.meta.member);
-  tier_state(tier).residency->insert(block, found.meta.payload_bytes, found.where.place, found.where.bucket,
-                                     found.where.segment, found.rank);
-}
-
-void StorageManager::recovered(uint32_t tier, Result<void> result) {
-  if (!result) base::log::warn("tier {}: recovery ended early: {}", tier, to_string(result.error()));
-  Lock lock(mutex_);
-  TERRACE_CRASH_POINT("store.recovered");
-  tier_state(tier).recovered = true;
-  progress_made();
-  check_watermarks();
-}
-
-void StorageManager::gone(uint32_t tier, const Key& key, tier::Place place) {
-  Lock lock(mutex_);
-  Residency& residency = *tier_state(tier).residency;
-  const BlockId block = blocks_.find(key);
-  if (block == kNoBlock) return;
-  WriteFlow* const anew = writing(block, tier);
-  if (anew != nullptr && anew->before && anew->before->where.place == place) anew->before.reset();
-  const ResidenceId id = residency.find(block);
-  if (id == kNoResidence || residency[id].place != place) return;
-  blocks_.add_ref(block);
-  residency.erase(block);
-  left(block, MissReason::kDeviceError);
-  blocks_.release(block);
-}
-
-void StorageManager::state_changed(uint32_t tier) {
-  const auto state = tier_pointers()[tier - 1]->status().state;
-  const bool drained = is_drained(tier);
-  const bool whole = !drained && (state == tier::State::kReady || state == tier::State::kRecovering);
-  const bool some = !drained && state == tier::State::kDegraded;
-  const TierMask bit = tier_bit(tier);
-  if (whole)
-    visible_.fetch_or(bit);
-  else
-    visible_.fetch_and(static_cast<TierMask>(~bit));
-  if (some)
-    partial_.fetch_or(bit);
-  else
-    partial_.fetch_and(static_cast<TierMask>(~bit));
-}
+// --- waiting
 
 bool StorageManager::wait_recovered(Timeout timeout) {
   const auto deadline = deadline_of(timeout);
@@ -280,8 +207,6 @@ bool StorageManager::wait_recovered(Timeout timeout) {
     if (!wait_progress(mark, deadline)) return false;
   }
 }
-
-// --- waiting
 
 base::TimePoint StorageManager::deadline_of(Timeout timeout) const {
   return base::after(clock_.now(), timeout == kDefaultTimeout ? options_.get_timeout : timeout);

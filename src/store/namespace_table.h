@@ -15,9 +15,16 @@ class NamespaceTable {
  public:
   // The number of a root, given on first sight.
   uint32_t number(const Key& root) {
-    const auto [it, added] = numbers_.try_emplace(root, static_cast<uint32_t>(entries_.size()));
-    if (added) entries_.push_back({root, {}, false});
-    return it->second;
+    if (const auto known = numbers_.find(root); known != numbers_.end()) return known->second;
+    const auto next = static_cast<uint32_t>(entries_.size());
+    entries_.push_back({root, {}, false});
+    try {
+      numbers_.emplace(root, next);
+    } catch (...) {
+      entries_.pop_back();
+      throw;
+    }
+    return next;
   }
   void describe(const tier::KnownNamespace& known) {
     auto& entry = entries_[number(known.root)];

@@ -5,13 +5,18 @@
 #include "base/assert.h"
 
 #include "base/hooks.h"
+#include "store/make_room.h"
 
 namespace terrace::store {
 
 ResidenceId Residency::insert(BlockId block, uint64_t payload_bytes, uint64_t place, uint64_t bucket,
                               uint32_t segment_number, policy::Rank rank) {
+  // All the memory that it takes comes first, so that without any nothing is changed.
   grow();
   TERRACE_ASSERT(residence_of_[block] == kNoResidence);
+  make_room(residences_, free_);
+  leaves_.make_room(bucket);
+  SegmentUse* const use = segment_number == tier::kNoSegment ? nullptr : &segments_[segment_number];
 
   ResidenceId id;
   if (free_.empty()) {
@@ -35,12 +40,11 @@ ResidenceId Residency::insert(BlockId block, uint64_t payload_bytes, uint64_t pl
   ++count_;
   payload_bytes_ += payload_bytes;
 
-  if (segment_number != tier::kNoSegment) {
-    SegmentUse& use = segments_[segment_number];
-    residence.next = use.first;
-    if (use.first != kNoResidence) residences_[use.first].previous = id;
-    use.first = id;
-    use.warmest = std::max(use.warmest, rank);
+  if (use != nullptr) {
+    residence.next = use->first;
+    if (use->first != kNoResidence) residences_[use->first].previous = id;
+    use->first = id;
+    use->warmest = std::max(use->warmest, rank);
   }
   blocks_.add_ref(block);
   add_child(blocks_[block].parent);
@@ -51,8 +55,8 @@ ResidenceId Residency::insert(BlockId block, uint64_t payload_bytes, uint64_t pl
 
 void Residency::grow() {
   if (residence_of_.size() >= blocks_.capacity()) return;
+  children_.resize(blocks_.capacity(), 0);  // before what tells that both have grown
   residence_of_.resize(blocks_.capacity(), kNoResidence);
-  children_.resize(blocks_.capacity(), 0);
 }
 
 void Residency::add_child(BlockId parent) {

@@ -37,7 +37,7 @@ class Residency {
   Residency(uint32_t tier, BlockTable& blocks, std::unique_ptr<policy::EvictionPolicy> policy)
       : tier_(tier), blocks_(blocks), policy_(std::move(policy)) {}
 
-  // The block is in this tier from now on. It must not be.
+  // The block is in this tier from now on. It must not be. Throws std::bad_alloc before anything is changed.
   ResidenceId insert(BlockId block, uint64_t payload_bytes, uint64_t place, uint64_t bucket, uint32_t segment,
                      policy::Rank rank);
   void erase(BlockId block);

@@ -2,7 +2,7 @@
 // file:
 //   reserve.cc (S1, S2)   put_flow.cc (S7)   write_flow.cc (S3, S4)   lookup.cc (Q)   get_flow.cc, load.cc
 //   (R1 to R6) into_flow.cc (R5)   prefetch_flow.cc (R7)   eviction.cc (E)   removal.cc (D1)   lifecycle.cc
-//   (open, close, stats)
+//   (open, close, stats)   tier_news.cc (P5)
 // Flows are explicit state objects; what waits continues as a task on the executor. The mutex is never held
 // across IO, a tier's read or write, a copy, a callback or a log line.
 #pragma once
@@ -306,6 +306,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   // --- tiers' news (Listener)
   std::vector<uint32_t> found(uint32_t tier, std::span<const tier::FoundBlock> blocks)
       TERRACE_EXCLUDES(mutex_);
+  bool is_taken(uint32_t tier, BlockId block, const tier::FoundBlock& found) TERRACE_REQUIRES(mutex_);
   void take_found(uint32_t tier, BlockId block, const tier::FoundBlock& found) TERRACE_REQUIRES(mutex_);
   void recovered(uint32_t tier, Result<void> result) TERRACE_EXCLUDES(mutex_);
   void gone(uint32_t tier, const Key& key, tier::Place place) TERRACE_EXCLUDES(mutex_);

@@ -122,8 +122,8 @@ struct FoundBlock {
 class TierListener {
  public:
   virtual ~TierListener() = default;
-  // Recovery found blocks; answers which are not wanted (already known), by index: the tier frees their
-  // places.
+  // Recovery found blocks; answers which are not wanted (already known, or no memory for them), by index: the
+  // tier frees their places. Throws std::bad_alloc only before it took any.
   virtual std::vector<uint32_t> found(std::span<const FoundBlock> blocks) = 0;
   // Recovery ended: everything present was announced.
   virtual void recovered(Result<void> result) = 0;

@@ -74,15 +74,15 @@ note_failure() { failed=$((failed + $1)) && failures+=("$2"); }
 
 tests_of=()  # "PRESET passed failed", for row 15
 run_tests() {  # PRESET
-  local report="build/$1/tests.xml" status=0 counts more_passed more_failed
+  local report="build/$1/tests.xml" status=0 counts more_passed more_failed names
   rm -f "$report"
   ctest --test-dir "build/$1" --parallel "$(nproc)" --output-on-failure --no-tests=error \
     --label-exclude "$excluded" --output-junit "$PWD/$report" "${ctest_options[@]}" || status=$?
   counts=$(python3 tools/dev/count_tests.py "$report" "$status")
-  read -r more_passed more_failed <<<"$counts"
+  read -r more_passed more_failed names <<<"$counts"
   passed=$((passed + more_passed))
   tests_of+=("$1 $more_passed $more_failed")
-  [[ $more_failed -eq 0 ]] || note_failure "$more_failed" "$1: tests ($more_failed)"
+  [[ $more_failed -eq 0 ]] || note_failure "$more_failed" "$1: $more_failed tests: $names"
 }
 
 was_built() { [[ " ${presets_built[*]} " == *" $1 "* ]]; }

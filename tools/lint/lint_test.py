@@ -183,7 +183,7 @@ class Cpp(unittest.TestCase):
 
 
 class CountTests(unittest.TestCase):
-    def count(self, report: str, status: int) -> tuple[int, int]:
+    def count(self, report: str, status: int) -> tuple[int, int, list[str]]:
         with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
             file.write(report)
             file.flush()
@@ -192,11 +192,11 @@ class CountTests(unittest.TestCase):
     def test_skipped_tests_are_neither_passed_nor_failed(self) -> None:
         states = ("run", "run", "fail", "notrun", "disabled")
         cases = "".join(f'<testcase name="{state}" status="{state}"/>' for state in states)
-        self.assertEqual((2, 1), self.count(f"<testsuite>{cases}</testsuite>", 8))
+        self.assertEqual((2, 1, ["fail"]), self.count(f"<testsuite>{cases}</testsuite>", 8))
 
     def test_failed_run_without_a_failed_test_counts_one(self) -> None:
-        self.assertEqual((0, 1), self.count("<testsuite/>", 8))
-        self.assertEqual((0, 1), self.count("not a report", 0))
+        self.assertEqual((0, 1, []), self.count("<testsuite/>", 8))
+        self.assertEqual((0, 1, []), self.count("not a report", 0))
 
 
 class LabReport(unittest.TestCase):

@@ -19,7 +19,7 @@ void gather(io::IoScheduler& scheduler, std::vector<io::IoRequest> requests,
   if (requests.empty()) return then({});
   auto owned =
       std::make_unique<Gather>(requests.size(), std::vector<Result<void>>(requests.size()), std::move(then));
-  Gather* const all = owned.release();  // the last completion owns it
+  Gather* const all = owned.get();
   for (size_t i = 0; i < requests.size(); ++i) {
     requests[i].done = [all, i](Result<void> result) {
       all->results[i] = result;
@@ -28,6 +28,7 @@ void gather(io::IoScheduler& scheduler, std::vector<io::IoRequest> requests,
       last->then(std::move(last->results));
     };
   }
+  owned.release();  // the last completion owns it
   scheduler.submit(requests);
 }
 

@@ -76,7 +76,7 @@ void DiskVolume::sync_data() {
     // synced now.
     run.seq = seq_;
     synced_seq_due_ = false;
-    run.vouches = recovered_;
+    run.vouches = recovered_ && !unverified_;
     segments_dirty_ = false;
     unsynced_bytes_ = 0;
     ranks = rank_writes(run);
@@ -198,7 +198,7 @@ void DiskVolume::sync_superblock() {
   {
     const base::Lock lock(mutex_);
     Superblock next = superblock_;
-    // Until recovery has found everything that was not synced before, nothing is vouched for.
+    // Until recovery has verified everything that was not synced before, nothing is vouched for.
     if (sync_run_->vouches) {
       next.synced_seq = std::max(next.synced_seq, sync_run_->seq);
       next.boot_id = boot_id_;

@@ -12,25 +12,22 @@ constexpr uint64_t kPartBytesMax = record::part_bytes(record::kPayloadBytesMax);
 }  // namespace
 
 void DiskVolume::check_next(std::unique_ptr<RecordCheck> check) {
-  bool stop = check->entries.empty();
+  if (check->entries.empty()) return check->turn.settle();
   {
     const base::Lock lock(mutex_);
-    stop = stop || closing_;
-    if (!stop) {
-      const auto& [index, entry] = check->entries.back();
-      check->block = found_block(check->number, index, entry);
-      check->entries.pop_back();
-      check->verifier.emplace(check->block.meta.key, check->block.meta.payload_bytes, superblock_.secret,
-                              check->block.where.binding);
-      check->part = 0;
-    }
+    if (closing_) return;
+    const auto& [index, entry] = check->entries.back();
+    check->block = found_block(check->number, index, entry);
+    check->entries.pop_back();
+    check->verifier.emplace(check->block.meta.key, check->block.meta.payload_bytes, superblock_.secret,
+                            check->block.where.binding);
+    check->part = 0;
   }
-  if (!stop && check->buffer.size() == 0) {
+  if (check->buffer.size() == 0) {
     auto buffer = memory::PageBuffer::make(kPage + kPartBytesMax);
-    if (buffer) check->buffer = std::move(*buffer);
-    stop = !buffer;
+    if (!buffer) return;
+    check->buffer = std::move(*buffer);
   }
-  if (stop) return segment_recovered();
   check_read(std::move(check));
 }
 
@@ -53,7 +50,7 @@ void DiskVolume::check_read(std::unique_ptr<RecordCheck> check) {
   }
   request.vec[0] = {check->buffer.data() + (check->part == 0 ? 0 : kPage), to - from};
   request.done = [this, check = std::move(check)](Result<void> result) mutable {
-    post([this, check = std::move(check), result]() mutable { check_arrived(std::move(check), result); });
+    post_step([this, check = std::move(check), result]() mutable { check_arrived(std::move(check), result); });
   };
   parts_.scheduler.submit(std::move(request));
 }

@@ -1,6 +1,8 @@
 // Recovery: reads the slot tables in the background, several at a time, and announces what it finds while the
-// tier already serves (P5). Damage never stops it: what cannot be read is left alone and counted.
+// tier already serves (P5). Damage never stops it: what cannot be read is left alone and counted. Nor does a
+// want of memory (P7): a step that finds none lets go of what it holds, and with it of its segment's turn.
 #include <algorithm>
+#include <new>
 
 #include "base/hooks.h"
 #include "tier/disk/scan.h"
@@ -12,6 +14,15 @@ namespace {
 constexpr uint32_t kScansMax = 4;
 constexpr uint64_t kReadBytes = 4 * base::kMiB;
 constexpr size_t kFoundBatch = 512;
+
+// Runs a step that has nobody to tell of a want of memory.
+template <typename Step>
+void run_step(Step&& step) noexcept {
+  try {
+    std::forward<Step>(step)();
+  } catch (const std::bad_alloc&) {  // what it held is gone, and its segment's turn with it
+  }
+}
 
 bool all_zero(std::span<const std::byte> bytes) {
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
@@ -33,7 +44,21 @@ void DiskVolume::start(TierListener& listener) {
 }
 
 void DiskVolume::begin_recovery() {
-  for (uint32_t i = 0; i < kScansMax; ++i) post([this] { recover_next(); });
+  for (uint32_t i = 0; i < kScansMax; ++i) next_turn();
+}
+
+bool DiskVolume::post_step(base::Task step) noexcept {
+  try {
+    post([step = std::move(step)]() mutable { run_step(step); });
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+// Without memory to post it, the turn is taken on the spot.
+void DiskVolume::next_turn() noexcept {
+  if (!post_step([this] { recover_next(); })) run_step([this] { recover_next(); });
 }
 
 void DiskVolume::recover_next() {
@@ -49,9 +74,10 @@ void DiskVolume::recover_next() {
     } else if (recovering_ == 0) {
       ended = recovery_over_ = true;
       recovered_ = !closing_;
-      // What an earlier life left unsynced is synced now, and only then vouched for.
+      // What an earlier life left unsynced is synced now, and only then vouched for. Without memory for a
+      // timer the next write arms it.
       synced_seq_due_ = synced_seq_due_ || other_boot_;
-      arm_sync();
+      run_step([this]() TERRACE_REQUIRES(mutex_) { arm_sync(); });
     }
   }
   if (ended) end_recovery();
@@ -68,18 +94,34 @@ void DiskVolume::end_recovery() {
   listener_->recovered(whole ? Result<void>() : fail(Code::kClosed, "closed while it recovered"));
 }
 
-void DiskVolume::segment_recovered() {
+Turn::~Turn() {
+  if (volume_ != nullptr) volume_->end_turn(segment_, settled_);
+}
+
+void DiskVolume::end_turn(uint32_t number, bool settled) noexcept {
   {
     const base::Lock lock(mutex_);
     --recovering_;
+    if (!settled && !closing_) {
+      ++segments_out_of_reach_;
+      SegmentRecord& segment = table_->segment(number);
+      // Its table was read: some of its records are announced, others not verified.
+      if (!std::exchange(segment.found, false)) unverified_ = true;
+      else segment.unusable = true;
+      run_step([&]() TERRACE_REQUIRES(mutex_) {
+        last_error_ = "no memory to recover a segment (segment " + std::to_string(number) + ")";
+      });
+    }
   }
-  post([this] { recover_next(); });
+  next_turn();
 }
 
 // --- one segment ---
 
 void DiskVolume::scan_segment(uint32_t number) {
+  Turn turn(*this, number);
   auto scan = std::make_unique<Scan>();
+  scan->turn = std::move(turn);
   scan->number = number;
   TERRACE_CRASH_POINT("disk.recovery_scan_begun");
   scan->hold = hold();
@@ -140,7 +182,7 @@ void DiskVolume::scan_read(std::unique_ptr<Scan> scan) {
            for (const auto& one : results) {
              if (!one) scan->read = one;
            }
-           post([this, scan = std::move(scan)]() mutable { scan_decoded(std::move(scan)); });
+           post_step([this, scan = std::move(scan)]() mutable { scan_decoded(std::move(scan)); });
          });
 }
 
@@ -235,23 +277,29 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     }
   }
 
+  // All the memory that adopting takes is had before anything is changed.
   auto check = std::make_unique<RecordCheck>();
   check->number = number;
   check->hold = hold();
+  if (other_boot_) check->entries.reserve(entries.size());
   std::vector<FoundBlock> found;
+  found.reserve(entries.size());
+  std::vector<SlotRecord> slots(header.slot_count);
   {
     const base::Lock lock(mutex_);
     SegmentRecord& segment = table_->segment(number);
+    stale_.reserve(stale_.size() + entries.size());  // for those that nobody wants
     table_->slots().reset_segment(number);
+    if (!entries.empty()) (void)table_->slots().adopt_segment(number, slot_bytes);
+    check->turn = std::move(scan->turn);
     segment.layout = LayoutState::kReady;
     segment.slot_bytes = slot_bytes;
     segment.generation = header.generation;
     segment.disk_bytes = header.slot_count * slot_bytes + table_bytes(header.slot_count);
-    segment.slots.assign(header.slot_count, {});
+    segment.slots = std::move(slots);
     segment.found = false;
     segment.data = std::move(scan->data);
     segment.table = std::move(scan->table);
-    if (!entries.empty()) (void)table_->slots().adopt_segment(number, slot_bytes);
     // What a killed life wrote, removals among it, may be in the page cache only: the next sync takes it
     // along.
     if (was_killed_) segment.data_dirty = segment.table_dirty = segments_dirty_ = true;
@@ -305,12 +353,15 @@ void DiskVolume::tell_found(std::span<const FoundBlock> found) {
   {
     const base::Lock lock(mutex_);
     if (closing_) return;
-    for (const FoundBlock& block : found) {
-      KnownNamespace& known = namespaces_[block.meta.root];
-      if (known.root != block.meta.root) known = {.root = block.meta.root, .fields = {}, .known = false};
-    }
   }
-  const std::vector<uint32_t> unwanted = listener_->found(found);
+  std::vector<uint32_t> unwanted;
+  try {
+    note_namespaces(found);
+    unwanted = listener_->found(found);
+  } catch (const std::bad_alloc&) {  // the listener took none of them
+    for (const FoundBlock& block : found) forget_found(block.where.place);
+    return;
+  }
   TERRACE_CRASH_POINT("disk.recovery_told");
   for (const uint32_t index : unwanted) {
     TERRACE_PROBE("disk.found_and_unwanted");
@@ -320,14 +371,22 @@ void DiskVolume::tell_found(std::span<const FoundBlock> found) {
   recovered_blocks_ += found.size() - unwanted.size();
 }
 
+void DiskVolume::note_namespaces(std::span<const FoundBlock> found) {
+  const base::Lock lock(mutex_);
+  for (const FoundBlock& block : found) {
+    KnownNamespace& known = namespaces_[block.meta.root];
+    if (known.root != block.meta.root) known = {.root = block.meta.root, .fields = {}, .known = false};
+  }
+}
+
 void DiskVolume::forget_found(Place place) {
   const base::Lock lock(mutex_);
   SlotRecord& slot = *table_->find(place);
   if (slot.state != SlotState::kLive) return;
+  stale_.push_back(place);
   table_->free(place);
   slot.entry = EntryState::kStale;
-  stale_.push_back(place);
-  arm_sync();
+  run_step([this]() TERRACE_REQUIRES(mutex_) { arm_sync(); });
 }
 
 // Nothing in it: any class may have it. Its files are kept and used again.
@@ -341,7 +400,7 @@ void DiskVolume::segment_empty(Scan& scan) {
     segment.found = false;
     table_->slots().reset_segment(scan.number);
   }
-  segment_recovered();
+  scan.turn.settle();
 }
 
 // Nobody knows what is in it, and a later start may be able to read it.
@@ -364,8 +423,8 @@ void DiskVolume::segment_unusable(Scan& scan, const char* why) {
     last_error_ = std::string(why) + " (segment " + std::to_string(scan.number) + ")";
     if (!scan.read && scan.read.error().code == Code::kIo) count_outcome(false, notices);
   }
+  scan.turn.settle();
   deliver(std::move(notices));
-  segment_recovered();
 }
 
 }  // namespace terrace::tier::disk

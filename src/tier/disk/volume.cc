@@ -69,9 +69,7 @@ void DiskVolume::arm(TimerOf of, base::TimePoint when, void (DiskVolume::*then)(
     release_locked();
   }
   if (timer.armed || closing_) return;
-  timer.armed = true;
-  timer.when = when;
-  ++pending_;
+  // Runs after the mutex is let go, whenever it is due.
   timer.id = parts_.executor.post_at(when, [this, of, then] {
     {
       const base::Lock lock(mutex_);
@@ -80,10 +78,10 @@ void DiskVolume::arm(TimerOf of, base::TimePoint when, void (DiskVolume::*then)(
     (this->*then)();
     release();
   });
-  if (timer.id == 0) {  // the executor stops
-    timer.armed = false;
-    --pending_;
-  }
+  if (timer.id == 0) return;  // the executor stops
+  timer.armed = true;
+  timer.when = when;
+  ++pending_;
 }
 
 // Only where it may not be armed again: closing.

@@ -77,6 +77,7 @@ class DiskVolume {
 
  private:
   friend class Hold;
+  friend class Turn;
 
   // What is to be told once the mutex is free.
   struct Notices {
@@ -198,7 +199,10 @@ class DiskVolume {
 
   // recovery.cc
   void begin_recovery();
+  bool post_step(base::Task step) noexcept;
+  void next_turn() noexcept;
   void recover_next();
+  void end_turn(uint32_t segment, bool settled) noexcept;
   void scan_segment(uint32_t number);
   void scan_read(std::unique_ptr<Scan> scan);
   void scan_decoded(std::unique_ptr<Scan> scan);
@@ -208,8 +212,8 @@ class DiskVolume {
   void segment_empty(Scan& scan);
   void segment_unusable(Scan& scan, const char* why);
   void segment_unread(Scan& scan, const char* why);
-  void segment_recovered();
   void tell_found(std::span<const FoundBlock> found);
+  void note_namespaces(std::span<const FoundBlock> found);
   void forget_found(Place place);
   void end_recovery();
 
@@ -264,6 +268,7 @@ class DiskVolume {
   uint32_t recovering_ TERRACE_GUARDED_BY(mutex_) = 0;
   bool recovery_over_ TERRACE_GUARDED_BY(mutex_) = false;  // ended, or given up because of close()
   bool recovered_ TERRACE_GUARDED_BY(mutex_) = false;
+  bool unverified_ TERRACE_GUARDED_BY(mutex_) = false;  // records that recovery had no memory to verify
   bool other_boot_ TERRACE_GUARDED_BY(mutex_) = false;
   // Not read at start, quarantined and not yet marked so on disk, or not yet laid out anew: a later life may
   // find blocks in them that nobody knows of now.
