@@ -53,6 +53,7 @@ TEST(Restart, goes_on_with_what_was_there) {
   EXPECT_TRUE(findings.clean()) << failures(findings);
   EXPECT_EQ(1u, findings.counted("restarts"));
   EXPECT_GT(findings.counted("compared_before"), 0u);
+  EXPECT_GT(findings.counted("compared_after") * 10, findings.counted("compared_before") * 9);
 }
 
 TEST(Restart, a_child_that_cannot_start_is_reported) {

@@ -34,11 +34,12 @@ bool wait_until_it_works(ChildProcess& child, const std::filesystem::path& sign)
   return true;
 }
 
-// What was there before each stop against what was there after the next start.
-void compare_hits(Findings& findings, const std::string& context) {
+// What was there before each stop against what was there after the next start, over all of them: a stop under
+// load may lose what L1 alone held, and one directory's few stops say little.
+void compare_hits(Findings& findings) {
   const uint64_t before = findings.counted("compared_before"), after = findings.counted("compared_after");
   if (after * 100 < before * kHitsPerCent) {
-    findings.fail(fmt::format("{}: {} hits before the stops, {} after the starts", context, before, after));
+    findings.fail(fmt::format("row 19: {} hits before the stops, {} after the starts", before, after));
   }
 }
 
@@ -70,7 +71,6 @@ Findings restarts(const RowOptions& options, uint64_t seed, uint64_t count) {
     std::erase_if(told.counts, [](const auto& one) { return one.first.starts_with("found_"); });
     findings.add(told);
   }
-  compare_hits(findings, replay(seed, count));
   if (findings.clean()) std::filesystem::remove_all(directory);
   return findings;
 }
@@ -89,6 +89,7 @@ Findings run_restart(const RowOptions& options) {
   Findings findings =
       run_jobs(workers, [&](uint64_t seed) { return restarts(options, seed, count_of_job(seed)); });
   findings.count("client_errors", 0);
+  compare_hits(findings);
   findings.add(open_golden_stores(options));
   return findings;
 }
