@@ -151,12 +151,14 @@ Findings churn(const RowOptions& options, const std::string& directory) {
 }
 
 // The program that fails allocations stands beside this one; which of them it fails: all, quick every tenth.
-Findings starve(const RowOptions& options, const std::string& directory) {
+Findings starve(const RowOptions& options, const std::string& directory, bool uring) {
   std::error_code plain;  // a path that is no link stands for itself
   const auto link = std::filesystem::read_symlink(options.program, plain);
   const auto program = (plain ? std::filesystem::path(options.program) : link).parent_path();
-  ChildProcess child({(program / "terrace-lab-starved").string(), "--dir", directory, "--stride",
-                      options.quick ? "10" : "1"});
+  std::vector<std::string> command{(program / "terrace-lab-starved").string(), "--dir", directory, "--stride",
+                                   options.quick ? "10" : "1"};
+  if (uring) command.emplace_back("--uring");
+  ChildProcess child(command);
   return heard_from(child, directory + "/report", std::chrono::minutes(10), replay(options));
 }
 
@@ -172,8 +174,10 @@ Findings run_memory(const RowOptions& options) {
       std::filesystem::path(options.directory) / fmt::format("terrace-lab.memory.{}", ::getpid());
   std::filesystem::create_directories(directory);
   findings = churn(options, directory.string());
-  std::filesystem::remove_all(directory / "store");
-  findings.add(starve(options, directory.string()));
+  for (const bool uring : {false, true}) {
+    std::filesystem::remove_all(directory / "store");
+    findings.add(starve(options, directory.string(), uring));
+  }
   std::filesystem::remove_all(directory);
   return findings;
 }
