@@ -1,5 +1,5 @@
-// Requests that wait inside an engine, first in, first out. As many as the engine's depth, which is all that a
-// scheduler hands over, wait without asking for memory (P7).
+// Requests that wait inside an engine, first in, first out. As many as the engine's depth, which is all that
+// a scheduler hands over, wait without asking for memory (P7).
 #pragma once
 
 #include <cstddef>

@@ -32,7 +32,11 @@ constexpr uint64_t kIgnored = UINT64_MAX - 1;  // of an entry that was taken bac
 class UringEngine final : public IoEngine {
  public:
   explicit UringEngine(UringOptions options)
-      : options_(std::move(options)), depth_(options_.depth), slots_(depth_), waiting_(depth_), ready_(depth_) {
+      : options_(std::move(options)),
+        depth_(options_.depth),
+        slots_(depth_),
+        waiting_(depth_),
+        ready_(depth_) {
     inbox_.reserve(depth_);
     taken_.reserve(depth_);
     for (uint32_t slot = depth_; slot > 0; --slot) free_.push_back(slot - 1);
@@ -85,8 +89,8 @@ class UringEngine final : public IoEngine {
   io_uring ring_{};
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
-  std::vector<IoRequest> taken_;   // what the inbox held
-  RequestQueue waiting_;           // beyond the depth; empty under a scheduler
+  std::vector<IoRequest> taken_;            // what the inbox held
+  RequestQueue waiting_;                    // beyond the depth; empty under a scheduler
   boost::circular_buffer<uint32_t> ready_;  // slots that need a submission entry
   uint64_t wake_value_ = 0;
   bool wake_armed_ = false;

@@ -2,8 +2,8 @@
 """Prints `PASSED FAILED NAMES...` of one ctest run, from its JUnit report and its exit status.
 
 Skipped and disabled tests are neither. A run that failed without a failed test (nothing to run, a test
-program that is missing, no report at all) counts as one failure, so that it cannot look clean. NAMES are those
-of the failed tests, at most the first ten.
+program that is missing, no report at all) counts as one failure, so that it cannot look clean. NAMES are
+those of the failed tests, at most the first ten.
 """
 
 import sys

@@ -112,6 +112,8 @@ def _cpp_functions(text: str) -> Iterator[tuple[int, int]]:
     for number, line in enumerate(cpp.code_only(text).split("\n"), 1):
         if NO_FUNCTION.match(line):
             start = 0  # what came before was a constant of many lines
+        elif line.startswith("};"):
+            start = 0  # a table of constants
         elif re.match(r"[\w~:<\[]", line):
             start = start or number
         elif line.startswith("}"):

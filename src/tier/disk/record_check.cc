@@ -50,7 +50,8 @@ void DiskVolume::check_read(std::unique_ptr<RecordCheck> check) {
   }
   request.vec[0] = {check->buffer.data() + (check->part == 0 ? 0 : kPage), to - from};
   request.done = [this, check = std::move(check)](Result<void> result) mutable {
-    post_step([this, check = std::move(check), result]() mutable { check_arrived(std::move(check), result); });
+    post_step(
+        [this, check = std::move(check), result]() mutable { check_arrived(std::move(check), result); });
   };
   parts_.scheduler.submit(std::move(request));
 }

@@ -106,8 +106,10 @@ void DiskVolume::end_turn(uint32_t number, bool settled) noexcept {
       ++segments_out_of_reach_;
       SegmentRecord& segment = table_->segment(number);
       // Its table was read: some of its records are announced, others not verified.
-      if (!std::exchange(segment.found, false)) unverified_ = true;
-      else segment.unusable = true;
+      if (!std::exchange(segment.found, false))
+        unverified_ = true;
+      else
+        segment.unusable = true;
       run_step([&]() TERRACE_REQUIRES(mutex_) {
         last_error_ = "no memory to recover a segment (segment " + std::to_string(number) + ")";
       });
@@ -260,9 +262,8 @@ std::vector<FoundEntry> entries_in(const Scan& scan) {
 
 void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
   const SegmentHeader& header = scan->header;
-  const uint32_t number = scan->number;
   const uint64_t slot_bytes = header.slot_bytes;
-  const std::vector<FoundEntry> entries = entries_in(*scan);
+  scan->entries = entries_in(*scan);
   // Files that were cut off get their length back; what is missing is not announced.
   if (scan->table_bytes < table_bytes(header.slot_count)) {
     (void)parts_.files.allocate(*scan->table, table_bytes(header.slot_count));
@@ -271,17 +272,34 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     const auto grown = parts_.files.allocate(*scan->data, header.slot_count * slot_bytes);
     // There was no room for its data, and there is none now. Nothing is in it: it is laid out when it is
     // needed.
-    if (!grown && entries.empty()) {
+    if (!grown && scan->entries.empty()) {
       TERRACE_PROBE("disk.data_file_too_short_for_good");
       return segment_empty(*scan);
     }
   }
 
-  // All the memory that adopting takes is had before anything is changed.
   auto check = std::make_unique<RecordCheck>();
-  check->number = number;
-  check->hold = hold();
-  if (other_boot_) check->entries.reserve(entries.size());
+  const std::vector<FoundBlock> found = take_over(*scan, *check);
+  TERRACE_CRASH_POINT("disk.recovery_adopted");
+  scan.reset();
+  for (size_t first = 0; first < found.size(); first += kFoundBatch) {
+    tell_found(std::span(found).subspan(first, std::min(kFoundBatch, found.size() - first)));
+  }
+  std::ranges::reverse(check->entries);
+  check_next(std::move(check));
+}
+
+// Makes the segment this life's: its slots are taken from now on. Returns the blocks to announce; those to be
+// verified first are the check's, and with them the turn.
+std::vector<FoundBlock> DiskVolume::take_over(Scan& scan, RecordCheck& check) {
+  const SegmentHeader& header = scan.header;
+  const auto& entries = scan.entries;
+  const uint32_t number = scan.number;
+  const uint64_t slot_bytes = header.slot_bytes;
+  // All the memory that adopting takes is had before anything is changed.
+  check.number = number;
+  check.hold = hold();
+  if (other_boot_) check.entries.reserve(entries.size());
   std::vector<FoundBlock> found;
   found.reserve(entries.size());
   std::vector<SlotRecord> slots(header.slot_count);
@@ -291,15 +309,15 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
     stale_.reserve(stale_.size() + entries.size());  // for those that nobody wants
     table_->slots().reset_segment(number);
     if (!entries.empty()) (void)table_->slots().adopt_segment(number, slot_bytes);
-    check->turn = std::move(scan->turn);
+    check.turn = std::move(scan.turn);
     segment.layout = LayoutState::kReady;
     segment.slot_bytes = slot_bytes;
     segment.generation = header.generation;
     segment.disk_bytes = header.slot_count * slot_bytes + table_bytes(header.slot_count);
     segment.slots = std::move(slots);
     segment.found = false;
-    segment.data = std::move(scan->data);
-    segment.table = std::move(scan->table);
+    segment.data = std::move(scan.data);
+    segment.table = std::move(scan.table);
     // What a killed life wrote, removals among it, may be in the page cache only: the next sync takes it
     // along.
     if (was_killed_) segment.data_dirty = segment.table_dirty = segments_dirty_ = true;
@@ -317,19 +335,13 @@ void DiskVolume::adopt(std::unique_ptr<Scan> scan) {
       if (unsynced) segment.data_dirty = segment.table_dirty = segments_dirty_ = true;
       if (unsynced && other_boot_) {
         TERRACE_PROBE("disk.unsynced_record_is_checked");
-        check->entries.emplace_back(index, entry);
+        check.entries.emplace_back(index, entry);
       } else {
         found.push_back(found_block(number, index, entry));
       }
     }
   }
-  TERRACE_CRASH_POINT("disk.recovery_adopted");
-  scan.reset();
-  for (size_t first = 0; first < found.size(); first += kFoundBatch) {
-    tell_found(std::span(found).subspan(first, std::min(kFoundBatch, found.size() - first)));
-  }
-  std::ranges::reverse(check->entries);
-  check_next(std::move(check));
+  return found;
 }
 
 FoundBlock DiskVolume::found_block(uint32_t number, uint32_t index, const SlotEntry& entry) const {

@@ -46,6 +46,7 @@ struct Scan {
   uint64_t data_bytes = 0, table_bytes = 0;  // lengths of the files
   memory::PageBuffer bytes;
   SegmentHeader header;
+  std::vector<FoundEntry> entries;
   Result<void> read;
   Hold hold;
   Turn turn;  // ends before the hold does

@@ -207,6 +207,7 @@ class DiskVolume {
   void scan_read(std::unique_ptr<Scan> scan);
   void scan_decoded(std::unique_ptr<Scan> scan);
   void adopt(std::unique_ptr<Scan> scan);
+  std::vector<FoundBlock> take_over(Scan& scan, RecordCheck& check);
   FoundBlock found_block(uint32_t number, uint32_t index, const SlotEntry& entry) const
       TERRACE_REQUIRES(mutex_);
   void segment_empty(Scan& scan);
