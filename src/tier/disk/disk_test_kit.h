@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <set>
 #include <string>
@@ -50,6 +51,7 @@ inline void fill(std::span<std::byte> payload, uint64_t id) {
 
 struct Listener final : TierListener {
   std::vector<uint32_t> found(std::span<const FoundBlock> batch) override {
+    if (no_memory) throw std::bad_alloc();
     std::vector<uint32_t> unwanted;
     for (uint32_t i = 0; i < batch.size(); ++i) {
       if (!blocks.emplace(batch[i].meta.key, batch[i]).second) unwanted.push_back(i);
@@ -67,6 +69,7 @@ struct Listener final : TierListener {
   std::map<Key, FoundBlock> blocks;  // as the store's index
   std::set<Key> lost;
   int recoveries = 0, changes = 0;
+  bool no_memory = false;  // for what recovery finds
 };
 
 // Verifies while it arrives, as the store does.
@@ -107,12 +110,17 @@ class FailingPath final : public io::FileSystem {
  public:
   FailingPath(io::FileSystem& files, std::string prefix) : files_(files), prefix_(std::move(prefix)) {}
   bool failing = false;
-  bool writes_fail = false;         // of control records, on any path
-  bool full = false;                // allocate() finds no space, on any path
-  uint64_t full_from = UINT64_MAX;  // the same for this many bytes and more
+  bool writes_fail = false;                  // of control records, on any path
+  bool full = false;                         // allocate() finds no space, on any path
+  uint64_t full_from = UINT64_MAX;           // the same for this many bytes and more
+  std::optional<std::string> no_memory_for;  // open() of this path throws std::bad_alloc, once
 
   Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenOptions options) override {
     if (fails(path)) return error();
+    if (no_memory_for == path) {
+      no_memory_for.reset();
+      throw std::bad_alloc();
+    }
     return files_.open(path, options);
   }
   Result<io::FileStat> stat(const std::string& path) override {
