@@ -74,10 +74,9 @@ void DiskVolume::recover_next() {
     } else if (recovering_ == 0) {
       ended = recovery_over_ = true;
       recovered_ = !closing_;
-      // What an earlier life left unsynced is synced now, and only then vouched for. Without memory for a
-      // timer the next write arms it.
+      // What an earlier life left unsynced is synced now, and only then vouched for.
       synced_seq_due_ = synced_seq_due_ || other_boot_;
-      run_step([this]() TERRACE_REQUIRES(mutex_) { arm_sync(); });
+      try_arm_sync();
     }
   }
   if (ended) end_recovery();
@@ -110,9 +109,10 @@ void DiskVolume::end_turn(uint32_t number, bool settled) noexcept {
         unverified_ = true;
       else
         segment.unusable = true;
-      run_step([&]() TERRACE_REQUIRES(mutex_) {
-        last_error_ = "no memory to recover a segment (segment " + std::to_string(number) + ")";
-      });
+      try {
+        last_error_ = "no memory to recover segment " + std::to_string(number);
+      } catch (const std::bad_alloc&) {  // the count says it
+      }
     }
   }
   next_turn();
@@ -299,13 +299,13 @@ std::vector<FoundBlock> DiskVolume::take_over(Scan& scan, RecordCheck& check) {
   // All the memory that adopting takes is had before anything is changed.
   check.number = number;
   check.hold = hold();
-  if (other_boot_) check.entries.reserve(entries.size());
   std::vector<FoundBlock> found;
   found.reserve(entries.size());
   std::vector<SlotRecord> slots(header.slot_count);
   {
     const base::Lock lock(mutex_);
     SegmentRecord& segment = table_->segment(number);
+    if (other_boot_) check.entries.reserve(entries.size());
     stale_.reserve(stale_.size() + entries.size());  // for those that nobody wants
     table_->slots().reset_segment(number);
     if (!entries.empty()) (void)table_->slots().adopt_segment(number, slot_bytes);
@@ -391,6 +391,14 @@ void DiskVolume::note_namespaces(std::span<const FoundBlock> found) {
   }
 }
 
+// Without memory for a timer, the next write arms it.
+void DiskVolume::try_arm_sync() noexcept {
+  try {
+    arm_sync();
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 void DiskVolume::forget_found(Place place) {
   const base::Lock lock(mutex_);
   SlotRecord& slot = *table_->find(place);
@@ -398,7 +406,7 @@ void DiskVolume::forget_found(Place place) {
   stale_.push_back(place);
   table_->free(place);
   slot.entry = EntryState::kStale;
-  run_step([this]() TERRACE_REQUIRES(mutex_) { arm_sync(); });
+  try_arm_sync();
 }
 
 // Nothing in it: any class may have it. Its files are kept and used again.

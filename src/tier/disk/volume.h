@@ -216,6 +216,7 @@ class DiskVolume {
   void tell_found(std::span<const FoundBlock> found);
   void note_namespaces(std::span<const FoundBlock> found);
   void forget_found(Place place);
+  void try_arm_sync() noexcept TERRACE_REQUIRES(mutex_);
   void end_recovery();
 
   // record_check.cc
