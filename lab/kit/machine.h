@@ -79,6 +79,11 @@ class Machine {
   // Of a machine whose options have some.
   ShortTransfers& short_transfers() { return short_transfers_; }
   const MachineOptions& options() const { return options_; }
+  // Of the lives to come.
+  void resize(uint64_t disk_capacity, uint64_t l1_budget) {
+    options_.disk.capacity_bytes = disk_capacity;
+    options_.store.l1.budget = l1_budget;
+  }
   // Absent without a mock tier, and while no store runs.
   tier::mock::MockTier* mock() { return running() ? mock_ : nullptr; }
   // Of each path's device; none while no store runs.
@@ -89,7 +94,7 @@ class Machine {
  private:
   struct Process;
 
-  const MachineOptions options_;
+  MachineOptions options_;
   base::VirtualExecutor executor_;
   io::SimDisk disk_;
   io::FaultPlan faults_;

@@ -102,8 +102,7 @@ void draw_machine(Scenario& scenario, base::Random& random) {
   machine.bytes_per_ns = random.one_in(4) ? 0.1 : 2.0;
 
   StoreOptions& store = machine.store;
-  store.l1.budget = 2 * base::kMiB * between(random, 2, 6);
-  if (scenario.catalog.bytes_max > base::kMiB) store.l1.budget = std::max(store.l1.budget, 8 * base::kMiB);
+  store.l1.budget = draw_l1_budget(scenario.catalog, random);
   store.l1.verify = static_cast<VerifyL1>(random.below(3));
   if (random.one_in(8)) {
     store.l1.high_watermark = 0.6;
@@ -161,6 +160,11 @@ bool Scenario::writes_without_l1() const {
          (!machine.mock || writes(machine.mock->rules));
 }
 
+uint64_t draw_l1_budget(const CatalogOptions& catalog, base::Random& random) {
+  const uint64_t budget = 2 * base::kMiB * between(random, 2, 6);
+  return catalog.bytes_max > base::kMiB ? std::max(budget, 8 * base::kMiB) : budget;
+}
+
 Scenario draw_scenario(uint64_t seed) {
   base::Random random(seed ^ 0x5CE4A210);
   Scenario scenario;
@@ -180,6 +184,7 @@ Scenario draw_scenario(uint64_t seed) {
   draw_policies(scenario, random);
   if (random.one_in(3))
     scenario.clients = static_cast<uint32_t>(between(random, 1, scenario.catalog.namespaces));
+  scenario.resizes = random.one_in(4);
   return scenario;
 }
 
@@ -203,6 +208,7 @@ std::string describe(const Scenario& scenario) {
       fmt::format("; L1 {}{}, {}; disk {}, {}, {}", name_of(machine.store.l1.mode),
                   scenario.switches ? " and staging" : "", machine.store.l1.eviction,
                   machine.disk_rules.store_policy, machine.disk_rules.eviction, machine.disk_rules.admission);
+  if (scenario.resizes) text += "; another size in each life";
   if (scenario.full_device) text += "; the device fills up";
   for (size_t i = 0; i < io::kFaultKinds; i++) {
     const auto kind = static_cast<FaultKind>(i);

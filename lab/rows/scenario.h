@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/random.h"
 #include "io/fault_plan.h"
 #include "lab/kit/catalog.h"
 #include "lab/kit/machine.h"
@@ -21,6 +22,7 @@ struct Scenario {
   bool roomy = true;         // nothing is ever evicted from the disk: everything is owed
   bool removes = true;
   bool switches = false;     // between the modes cache and staging, now and then
+  bool resizes = false;      // L1, and a disk that is not roomy, have another size in each life
   uint32_t fair_one_in = 4;  // stretches without faults; 0: none
   uint32_t lives = 1;
   uint32_t clients = 1;    // that share the store
@@ -32,6 +34,8 @@ struct Scenario {
 };
 
 Scenario draw_scenario(uint64_t seed);
+// L1's budget for blocks of this catalog.
+uint64_t draw_l1_budget(const CatalogOptions& catalog, base::Random& random);
 std::string describe(const Scenario& scenario);
 
 }  // namespace terrace::lab

@@ -37,6 +37,7 @@ constexpr std::array kParts{
            scenario.mock_faults = {};
          }},
     Part{"removals", [](Scenario& scenario) { scenario.removes = false; }},
+    Part{"resizes", [](Scenario& scenario) { scenario.resizes = false; }},
     Part{"mode-changes", [](Scenario& scenario) { scenario.switches = false; }},
     Part{"policies",
          [](Scenario& scenario) {

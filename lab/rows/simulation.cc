@@ -33,6 +33,7 @@ class Simulation {
         machine_(scenario_.machine),
         expected_(catalog_.size()),
         ledger_(catalog_.size(), machine_.time()),
+        capacity_(scenario_.machine.disk.capacity_bytes),
         complete_(scenario_.roomy && scenario_.reliable()) {
     for (uint32_t number = 0; number < scenario_.clients; number++) {
       workloads_.emplace_back(catalog_, WorkloadOptions{.seed = seed_ + number * 1'000'003ull,
@@ -72,8 +73,20 @@ class Simulation {
     }
   }
 
+  // D2. A roomy disk stays so: nothing of it may be lost.
+  void resize() {
+    const auto& disk = scenario_.machine.disk;
+    const uint64_t least = disk.paths.size() * 3 * disk.segment_bytes;
+    if (!scenario_.roomy) capacity_ = std::max(least, disk.capacity_bytes * (1 + random_.below(8)) / 4);
+    const uint64_t l1 = draw_l1_budget(scenario_.catalog, random_);
+    machine_.resize(capacity_, l1);
+    findings_.count("resizes");
+    say(fmt::format("disk {}, L1 {}", base::format_size(capacity_), base::format_size(l1)));
+  }
+
   // A store on what the disk holds, its client, and, when recovery ended, a check of everything.
   bool open() {
+    if (scenario_.resizes && findings_.counted("lives") > 0) resize();
     set_weather(!scenario_.reliable() && random_.one_in(2));
     auto started = machine_.start();
     for (int attempt = 0; !started && !scenario_.reliable() && attempt < 2; attempt++) {
@@ -248,10 +261,13 @@ class Simulation {
 
   // P7, P8: budgets and capacity are walls, always.
   void check_walls() {
-    const bool strays = scenario_.faults.chance[io::FaultKind::kMisdirectedWrite] > 0;
-    const uint64_t used = machine_.disk().used_bytes(), capacity = scenario_.machine.disk.capacity_bytes;
-    if (used > capacity && !strays) fail(fmt::format("the disk holds {} bytes of {}", used, capacity));
+    if (scenario_.faults.chance[io::FaultKind::kMisdirectedWrite] > 0 || surplus_may_stay()) return;
+    const uint64_t used = machine_.disk().used_bytes();
+    if (used > capacity_) fail(fmt::format("the disk holds {} bytes of {}", used, capacity_));
   }
+
+  // What no longer fits goes at the start, unless the device does not let it go.
+  bool surplus_may_stay() const { return scenario_.resizes && !scenario_.roomy && !scenario_.reliable(); }
 
   void check_stats() {
     const StoreStats stats = machine_.store().stats();
@@ -261,8 +277,8 @@ class Simulation {
       fail(fmt::format("{} asked, {} delivered, {} misses", stats.keys_asked, stats.keys_delivered, misses));
     }
     for (const TierStats& tier : stats.tiers) {
-      const bool over =
-          tier.capacity_bytes > 0 && std::max(tier.used_bytes, tier.allocated_bytes) > tier.capacity_bytes;
+      const bool over = tier.capacity_bytes > 0 && !surplus_may_stay() &&
+                        std::max(tier.used_bytes, tier.allocated_bytes) > tier.capacity_bytes;
       if (over) {
         fail(fmt::format("{}: {} used, {} allocated of {}", tier.name, tier.used_bytes, tier.allocated_bytes,
                          tier.capacity_bytes));
@@ -438,6 +454,7 @@ class Simulation {
   Machine machine_;
   ExpectedState expected_;
   PowerLedger ledger_;
+  uint64_t capacity_;                // of the disk tier, in this life
   std::vector<Workload> workloads_;  // of each client, over all lives
   const bool complete_;
   bool power_just_cut_ = false;

@@ -235,5 +235,32 @@ TEST(DiskFault, close_reports_what_a_hung_device_kept_D3) {
   EXPECT_EQ(sink->dones, 1);
 }
 
+TEST(DiskFault, what_a_lowered_capacity_cannot_drop_cannot_be_removed_either_D1_D2) {
+  io::SimDisk disk;
+  {
+    Life life(disk);
+    life.must_open();
+    for (uint64_t id = 0; id < 24; ++id) ASSERT_TRUE(life.store(id, 200'000));
+  }
+  const DiskOptions less = small_options({"/a"}, 4 * base::kMiB);
+  {
+    Life life(disk, less);
+    life.files.removals_fail = true;
+    life.must_open();
+    ASSERT_GT(life.listener.blocks.size(), 0u);
+    ASSERT_LT(life.listener.blocks.size(), 24u);
+    // A block that stayed out of this life would be back with more room.
+    uint64_t id = 0;
+    while (!life.listener.blocks.contains(key_of(id))) ++id;
+    EXPECT_FALSE(life.remove(id, RemoveKind::kRemove));
+  }
+  Life life(disk, less);
+  life.must_open();
+  uint64_t id = 0;
+  while (!life.listener.blocks.contains(key_of(id))) ++id;
+  EXPECT_TRUE(life.remove(id, RemoveKind::kRemove));
+  EXPECT_LE(disk.used_bytes(), 4 * base::kMiB);
+}
+
 }  // namespace
 }  // namespace terrace::tier::disk::test

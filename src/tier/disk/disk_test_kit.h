@@ -111,6 +111,7 @@ class FailingPath final : public io::FileSystem {
   FailingPath(io::FileSystem& files, std::string prefix) : files_(files), prefix_(std::move(prefix)) {}
   bool failing = false;
   bool writes_fail = false;                  // of control records, on any path
+  bool removals_fail = false;                // of files, on any path
   bool full = false;                         // allocate() finds no space, on any path
   uint64_t full_from = UINT64_MAX;           // the same for this many bytes and more
   std::optional<std::string> no_memory_for;  // open() of this path throws std::bad_alloc, once
@@ -137,7 +138,10 @@ class FailingPath final : public io::FileSystem {
     if (full || bytes >= full_from) return fail(Code::kNoSpace, "full");
     return files_.allocate(file, bytes);
   }
-  Result<void> remove(const std::string& path) override { return files_.remove(path); }
+  Result<void> remove(const std::string& path) override {
+    if (removals_fail) return error();
+    return files_.remove(path);
+  }
   Result<void> sync_directory(const std::string& path) override { return files_.sync_directory(path); }
   Result<std::unique_ptr<io::FileLock>> lock(const std::string& path) override { return files_.lock(path); }
   Result<int64_t> lock_owner(const std::string& path) override { return files_.lock_owner(path); }

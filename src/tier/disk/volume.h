@@ -133,9 +133,14 @@ class DiskVolume {
   Outcome<Superblock> choose_superblock(const std::vector<std::string>& names, const SuperblockRead& read);
   std::optional<Superblock> rebuild_superblock(const std::vector<std::string>& names);
   uint64_t newest_epoch(io::File& table, const SegmentHeader& header, uint64_t bytes);
-  void list_segments(const std::vector<std::string>& names, const Superblock& superblock, SegmentTable& table,
-                     std::vector<uint32_t>& to_recover);
-  uint64_t drop_surplus(uint32_t number, const Superblock& superblock);
+  struct Listed {
+    std::vector<uint32_t> to_recover;
+    uint64_t surplus = 0;       // bytes of files that no segment's room covers
+    uint32_t out_of_reach = 0;  // segments beyond the capacity that may be ours, and stay
+  };
+  Listed list_segments(const std::vector<std::string>& names, const Superblock& superblock,
+                       SegmentTable& table);
+  void drop_surplus(uint32_t number, const Superblock& superblock, Listed& listed);
   Outcome<void> open_store();
   Result<void> open_namespaces(const record::Secret& secret);
 

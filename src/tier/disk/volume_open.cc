@@ -58,8 +58,7 @@ Outcome<void> DiskVolume::open_store() {
                     base::format_size(superblock->segment_bytes + kReserveBytes)));
   }
   auto table = std::make_unique<SegmentTable>(superblock->segment_bytes, segments);
-  std::vector<uint32_t> to_recover;
-  list_segments(*names, *superblock, *table, to_recover);
+  Listed listed = list_segments(*names, *superblock, *table);
 
   TERRACE_CRASH_POINT("disk.open_listed");
   const Id boot_id = parts_.files.boot_id();
@@ -92,7 +91,8 @@ Outcome<void> DiskVolume::open_store() {
   counter_ = 0;
   seq_ = uint64_t{superblock_.epoch} << kEpochShift;
   table_ = std::move(table);
-  to_recover_ = std::move(to_recover);
+  to_recover_ = std::move(listed.to_recover);
+  segments_out_of_reach_ += listed.out_of_reach;
   opened_ = true;
   return {};
 }
@@ -215,9 +215,9 @@ uint64_t DiskVolume::newest_epoch(io::File& table, const SegmentHeader& header, 
 }
 
 // Segments that have files are the allocator's only when recovery has read them.
-void DiskVolume::list_segments(const std::vector<std::string>& names, const Superblock& superblock,
-                               SegmentTable& table, std::vector<uint32_t>& to_recover) {
-  uint64_t surplus = 0;  // bytes of files that no segment's room covers
+DiskVolume::Listed DiskVolume::list_segments(const std::vector<std::string>& names,
+                                             const Superblock& superblock, SegmentTable& table) {
+  Listed listed;
   for (const std::string& name : names) {
     const auto parsed = parse_segment_name(name);
     if (!parsed) continue;
@@ -226,43 +226,49 @@ void DiskVolume::list_segments(const std::vector<std::string>& names, const Supe
     if (parsed->segment >= table.size()) {
       if (parsed->is_table || std::ranges::find(names, table_name(parsed->segment)) == names.end()) {
         TERRACE_PROBE("disk.capacity_was_lowered");
-        surplus += drop_surplus(parsed->segment, superblock);
+        drop_surplus(parsed->segment, superblock, listed);
       }
       continue;
     }
     SegmentRecord& segment = table.segment(parsed->segment);
     const uint64_t before = std::max(segment.disk_bytes, superblock.segment_bytes);
     segment.disk_bytes += bytes;
-    surplus += std::max(segment.disk_bytes, superblock.segment_bytes) - before;
+    listed.surplus += std::max(segment.disk_bytes, superblock.segment_bytes) - before;
     if (!segment.found) {
       segment.found = true;
       table.slots().quarantine(parsed->segment);
-      to_recover.push_back(parsed->segment);
+      listed.to_recover.push_back(parsed->segment);
     }
   }
-  table.sacrifice((surplus + superblock.segment_bytes - 1) / superblock.segment_bytes);
-  std::ranges::sort(to_recover, std::ranges::greater());
+  table.sacrifice((listed.surplus + superblock.segment_bytes - 1) / superblock.segment_bytes);
+  std::ranges::sort(listed.to_recover, std::ranges::greater());
+  return listed;
 }
 
-// The capacity was lowered (D2): segments beyond it go, if they are ours. Returns the bytes that stay.
-uint64_t DiskVolume::drop_surplus(uint32_t number, const Superblock& superblock) {
+// The capacity was lowered (D2): segments beyond it go, if they are ours. One that stays would be announced
+// again by a later start with more room: until then nothing can be removed for good (D1).
+void DiskVolume::drop_surplus(uint32_t number, const Superblock& superblock, Listed& listed) {
   const std::string table = path_of(table_name(number)), data = path_of(data_name(number));
   auto page = memory::PageBuffer::make(kPage);
   auto file = parts_.files.open(table, {.read_only = true});
   uint32_t version = 0;
-  if (page && file && parts_.files.read(**file, 0, page->bytes())) {
+  const auto gone = [](const auto& result) { return result || result.error().code == Code::kNotFound; };
+  bool stays = !page || (!file && !gone(file));
+  if (page && file) {
+    const auto read = parts_.files.read(**file, 0, page->bytes());
+    stays = !read && read.error().code == Code::kIo;
     const auto header = open_segment_header(page->bytes(), version);
-    if (header && header->store_id == superblock.store_id && header->segment == number) {
-      (void)parts_.files.remove(data);
+    if (read && header && header->store_id == superblock.store_id && header->segment == number) {
+      const auto removed = parts_.files.remove(data);
       TERRACE_CRASH_POINT("disk.surplus_half_gone");
-      (void)parts_.files.remove(table);
+      stays = !gone(parts_.files.remove(table)) && !gone(removed);
     }
   }
-  uint64_t bytes = 0;
+  if (stays) ++listed.out_of_reach;
   for (const std::string& path : {table, data}) {
-    if (const auto stat = parts_.files.stat(path)) bytes += base::round_up(stat->allocated_bytes, kPage);
+    if (const auto stat = parts_.files.stat(path))
+      listed.surplus += base::round_up(stat->allocated_bytes, kPage);
   }
-  return bytes;
 }
 
 Result<void> DiskVolume::open_namespaces(const record::Secret& secret) {
