@@ -26,7 +26,7 @@ constexpr std::array kBugs{
     PlantedBug{"disk.ignore_write_error", 8, "a record whose write failed is published"},
     PlantedBug{"disk.skip_entry_clear", 1, "removal leaves the slot entry on the disk"},
     PlantedBug{"disk.forget_evicted_entry", 1,
-               "an evicted block's slot entry stays, and a removal forgets it", 73, 1},
+               "an evicted block's slot entry stays, and a removal forgets it", 84, 1},
     PlantedBug{"disk.skip_sync", 1, "the group sync syncs nothing", 31, 1},
     PlantedBug{"disk.lose_a_segment", 1, "recovery forgets every fourth segment"},
     PlantedBug{"disk.lose_last_slot", 1, "recovery forgets the last slot of a segment"},
@@ -56,7 +56,7 @@ constexpr std::array kBugs{
     PlantedBug{"store.write_removed_block", 1, "a block is written though it was removed after its commit"},
     PlantedBug{"store.remove_answers_early", 1, "a removal does not wait for the writes it undoes"},
     PlantedBug{"store.remove_misses_writes", 1, "a removal does not know of writes under way"},
-    PlantedBug{"store.ignore_failed_removal", 1, "a removal that failed on the disk is acknowledged"},
+    PlantedBug{"store.ignore_failed_removal", 1, "a removal that failed on the disk is acknowledged", 281, 1},
     PlantedBug{"store.lookup_sees_what_left", 1, "the index keeps the tiers a block has left"},
     // Leases, events, accounts.
     PlantedBug{"store.free_while_leased", 1, "a buffer is freed under its last reader"},

@@ -185,6 +185,9 @@ Scenario draw_scenario(uint64_t seed) {
   if (random.one_in(3))
     scenario.clients = static_cast<uint32_t>(between(random, 1, scenario.catalog.namespaces));
   scenario.resizes = random.one_in(4);
+  // A tier that keeps no deadline: what is asked of it outlives every wait.
+  if (scenario.machine.mock && scenario.errors && random.one_in(4))
+    scenario.machine.mock->tier.latency = std::chrono::seconds(between(random, 5, 30));
   return scenario;
 }
 

@@ -32,7 +32,7 @@ uint64_t store_bound(const StoreOptions& store) {
 // P6: nothing waits without bound.
 void check_queues(Stage& stage) {
   const StoreStats stats = stage.machine.store().stats();
-  const StoreOptions& store = stage.scenario.machine.store;
+  const StoreOptions& store = stage.machine.options().store;
   if (stats.writes_in_flight_bytes > store_bound(store)) {
     stage.fail(
         fmt::format("{} bytes of stores wait, {} may", stats.writes_in_flight_bytes, store_bound(store)));

@@ -84,7 +84,7 @@ void TierWatch::expect_others_answer() {
 }
 
 void TierWatch::expect_delivered(uint32_t block) {
-  const StoreOptions& store = stage_.scenario.machine.store;
+  const StoreOptions& store = stage_.machine.options().store;
   if (store.l1.mode == L1Mode::kOff) {
     if (stage_.client.check_block(block, kPatience).value_or(0) == 0)
       stage_.fail("another tier did not answer");
