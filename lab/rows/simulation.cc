@@ -19,6 +19,7 @@ constexpr Timeout kRecoveryTimeout = std::chrono::seconds(60);
 constexpr Timeout kReadTimeout = std::chrono::seconds(30);
 constexpr Timeout kDrainTimeout = std::chrono::seconds(60);
 constexpr base::Duration kPatience = std::chrono::seconds(120);
+constexpr int kSlowestChain = 32;  // operations of a slow tier one after the other
 
 class Simulation {
  public:
@@ -33,6 +34,10 @@ class Simulation {
         machine_(scenario_.machine),
         expected_(catalog_.size()),
         ledger_(catalog_.size(), machine_.time()),
+        patience_(
+            scenario_.machine.mock
+                ? std::max<base::Duration>(kPatience, kSlowestChain * scenario_.machine.mock->tier.latency)
+                : kPatience),
         capacity_(scenario_.machine.disk.capacity_bytes),
         complete_(scenario_.roomy && scenario_.reliable()) {
     for (uint32_t number = 0; number < scenario_.clients; number++) {
@@ -149,7 +154,7 @@ class Simulation {
     how.complete = complete_;
     how.instant = true;
     how.slack = std::chrono::microseconds(1);
-    how.patience = kPatience;
+    how.patience = patience_;
     how.verbose = verbose_;
     how.context = fmt::format("seed {} life {} ", seed_, findings_.counted("lives"));
     ClientHooks hooks;
@@ -328,7 +333,7 @@ class Simulation {
   }
 
   void drain() {
-    const base::TimePoint until = machine_.time().now() + kPatience + std::chrono::seconds(10);
+    const base::TimePoint until = machine_.time().now() + patience_ + std::chrono::seconds(10);
     // Writes nobody asked to be told of, and loads that were left to end by themselves, end too.
     while ((owed() > 0 || held(machine_.store().stats()) > 0) && machine_.time().now() < until) {
       machine_.time().run_for(std::chrono::milliseconds(10));
@@ -346,7 +351,7 @@ class Simulation {
       const auto blocks = static_cast<uint32_t>(catalog_.chain(chain).size());
       clients_[0]->run({.kind = OpKind::kPrefetch, .chain = chain, .count = blocks});
     }
-    machine_.time().run_for(kPatience + std::chrono::seconds(1));
+    machine_.time().run_for(patience_ + std::chrono::seconds(1));
     poll();
     for (const auto& client : clients_) client->release_all();
     drain();
@@ -454,6 +459,7 @@ class Simulation {
   Machine machine_;
   ExpectedState expected_;
   PowerLedger ledger_;
+  const base::Duration patience_;    // before an operation counts as stuck
   uint64_t capacity_;                // of the disk tier, in this life
   std::vector<Workload> workloads_;  // of each client, over all lives
   const bool complete_;
