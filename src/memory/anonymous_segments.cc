@@ -1,51 +1,26 @@
 #include <sys/mman.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <string>
-
 #include "base/bytes.h"
 #include "memory/arena.h"
+#include "memory/mapping.h"
 
 namespace terrace::memory {
 namespace {
 
-constexpr uint64_t kHugePage = 2 * base::kMiB;
-
-class Mapping final : public Segment {
+class AnonymousSegment final : public Segment {
  public:
-  Mapping(std::byte* base, uint64_t bytes) : base_(base), bytes_(bytes) {}
-  ~Mapping() override { ::munmap(base_, bytes_); }
-  std::span<std::byte> bytes() override { return {base_, bytes_}; }
-  void populate() override {
-#ifdef MADV_POPULATE_WRITE
-    // Linux 5.14; before it the first touch pays. Safe beside writers: it changes no bytes.
-    ::madvise(base_, bytes_, MADV_POPULATE_WRITE);
-#endif
-  }
+  explicit AnonymousSegment(Mapping mapping) : mapping_(std::move(mapping)) {}
+  std::span<std::byte> bytes() override { return mapping_.bytes(); }
+  void populate() override { mapping_.populate(); }
 
  private:
-  std::byte* base_;
-  uint64_t bytes_;
+  Mapping mapping_;
 };
-
-// The mode in force is the one in brackets: "always [madvise] never".
-std::string read_huge_page_mode() {
-  std::string text(128, '\0');
-  std::FILE* file = std::fopen("/sys/kernel/mm/transparent_hugepage/enabled", "re");
-  if (file == nullptr) return "";
-  text.resize(std::fread(text.data(), 1, text.size(), file));
-  std::fclose(file);
-  const size_t open = text.find('['), close = text.find(']');
-  return open == std::string::npos || close == std::string::npos || close < open
-             ? ""
-             : text.substr(open + 1, close - open - 1);
-}
 
 class AnonymousSegments final : public SegmentSource {
  public:
   AnonymousSegments() {
-    const std::string mode = read_huge_page_mode();
+    const std::string mode = chosen_huge_pages("enabled");
     if (mode == "always" || mode == "madvise") {
       page_state_ = "huge pages: " + mode;
     } else if (mode == "never") {
@@ -56,21 +31,9 @@ class AnonymousSegments final : public SegmentSource {
   }
 
   Result<std::unique_ptr<Segment>> map(uint64_t bytes) override {
-    if (bytes == 0 || bytes > (uint64_t{1} << 46)) return fail(Code::kNoMemory, "no mapping of this size");
-    const uint64_t wanted = base::round_up(bytes, base::kPage);
-    // Mapped with room to align, then trimmed.
-    void* const raw = ::mmap(nullptr, wanted + kHugePage, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (raw == MAP_FAILED) return fail(Code::kNoMemory, "mmap", errno);
-    std::byte* const start = static_cast<std::byte*>(raw);
-    const uint64_t before =
-        base::round_up(reinterpret_cast<uintptr_t>(raw), kHugePage) - reinterpret_cast<uintptr_t>(raw);
-    if (before > 0) ::munmap(start, before);
-    if (before < kHugePage) ::munmap(start + before + wanted, kHugePage - before);
-    std::byte* const base = start + before;
-    ::madvise(base, wanted, MADV_HUGEPAGE);
-    ::madvise(base, wanted, MADV_DONTDUMP);
-    return std::make_unique<Mapping>(base, wanted);
+    auto mapping = Mapping::anonymous(bytes);
+    if (!mapping) return std::unexpected(mapping.error());
+    return std::make_unique<AnonymousSegment>(std::move(*mapping));
   }
   std::string_view page_state() const override { return page_state_; }
 

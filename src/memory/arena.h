@@ -21,7 +21,12 @@ class Segment {
  public:
   virtual ~Segment() = default;
   virtual std::span<std::byte> bytes() = 0;
-  virtual int fd() const { return -1; }  // sealed memfds have one (server)
+  // What another process maps it by: of shared_segments(), -1 of others. The segment's, not the caller's.
+  virtual int fd() const { return -1; }
+  // From now on no process can map it writable, or write through fd(); mappings that are writable stay so.
+  // The owner of its bytes has mapped it before; everybody else gets fd() after. Errors: kUnsupported of a
+  // segment that is not shared.
+  virtual Result<void> seal_writes() { return fail(Code::kUnsupported, "only shared segments are sealed"); }
   // Takes its pages now, so that no first touch is paid later. Changes no bytes; safe beside readers and
   // writers.
   virtual void populate() {}
@@ -39,6 +44,9 @@ class SegmentSource {
 
 // Anonymous memory with MADV_HUGEPAGE and MADV_DONTDUMP.
 std::unique_ptr<SegmentSource> anonymous_segments();
+// Memory that other processes map, each segment a memfd sealed against growing and shrinking: reserved huge
+// pages where the machine has them, else shared memory with transparent huge pages where it allows them.
+std::unique_ptr<SegmentSource> shared_segments();
 // Plain aligned heap memory, for the simulator: small stores by the thousand.
 std::unique_ptr<SegmentSource> heap_segments();
 
