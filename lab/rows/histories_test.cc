@@ -4,14 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include "lab/kit/test_support.h"
+
 namespace terrace::lab {
 namespace {
-
-std::string failures(const Findings& findings) {
-  std::string text;
-  for (const auto& failure : findings.failures) text += failure + "\n";
-  return text;
-}
 
 TEST(Histories, of_every_kind_of_store_are_explained) {
   RowOptions options;

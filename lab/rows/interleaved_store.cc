@@ -121,6 +121,12 @@ void InterleavedStore::open() {
 
 // --- operations
 
+void InterleavedStore::open_with(const BlockList& blocks) {
+  open();
+  put(blocks);
+  executor_->settle();
+}
+
 bool InterleavedStore::put(const BlockList& blocks) {
   std::vector<BlockSpec> specs;
   for (const uint32_t block : blocks) specs.push_back({key(block), kBytes});

@@ -49,6 +49,7 @@ class InterleavedStore {
 
   // By the scenario's begin and end: a store that works, and one of which nothing is left.
   void open();
+  void open_with(const BlockList& blocks);  // put, and in the tier where there is one
   void close();
 
   Store& store() { return *store_; }

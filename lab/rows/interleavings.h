@@ -18,7 +18,7 @@ struct Protocol {
   ThreadPlan (*make)(Findings& findings);
 };
 
-std::span<const Protocol> protocols();  // all, in the order of the files they stand in
+std::span<const Protocol> protocols();  // all, in the order of the files they stand in; none without hooks
 std::span<const Protocol> pin_protocols();
 std::span<const Protocol> publish_protocols();
 std::span<const Protocol> cancel_protocols();

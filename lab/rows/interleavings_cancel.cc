@@ -161,12 +161,6 @@ std::span<const Protocol> cancel_protocols() {
   return kProtocols;
 }
 
-#else
-
-std::span<const Protocol> cancel_protocols() {
-  return {};
-}
-
 #endif
 
 }  // namespace terrace::lab

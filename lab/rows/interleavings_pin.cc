@@ -24,11 +24,7 @@ void hold(Subject& subject) {
 // L1 keeps one block: storing others evicts whatever is not leased.
 ThreadPlan pin_evict(Findings& findings) {
   const auto s = subject(findings, {.tight = true});
-  return {[=] {
-            s->open();
-            s->put({0});
-            s->time().settle();
-          },
+  return {[=] { s->open_with({0}); },
           {[=] { hold(*s); }, [=] { s->put({1, 2}); }},
           [=] {
             s->must_be_whole(s->get({0}), 1);
@@ -39,11 +35,7 @@ ThreadPlan pin_evict(Findings& findings) {
 // Without a tier what is evicted is gone: the lease must keep it where it is.
 ThreadPlan pin_evict_alone(Findings& findings) {
   const auto s = subject(findings, {.tight = true, .tier = false});
-  return {[=] {
-            s->open();
-            s->put({0});
-            s->time().settle();
-          },
+  return {[=] { s->open_with({0}); },
           {[=] { hold(*s); }, [=] { s->put({1}); }, [=] { s->put({2}); }},
           [=] { s->close(); }};
 }
@@ -61,11 +53,7 @@ ThreadPlan load_evict(Findings& findings) {
 
 ThreadPlan pin_remove(Findings& findings) {
   const auto s = subject(findings);
-  return {[=] {
-            s->open();
-            s->put({0});
-            s->time().settle();
-          },
+  return {[=] { s->open_with({0}); },
           {[=] { hold(*s); },
            [=] {
              s->remove({0});
@@ -98,11 +86,7 @@ ThreadPlan load_remove(Findings& findings) {
 
 ThreadPlan pin_mode(Findings& findings) {
   const auto s = subject(findings);
-  return {[=] {
-            s->open();
-            s->put({0});
-            s->time().settle();
-          },
+  return {[=] { s->open_with({0}); },
           {[=] { hold(*s); },
            [=] {
              if (!s->store().set_l1_mode(L1Mode::kStaging)) s->fail("set_l1_mode");
@@ -118,11 +102,7 @@ ThreadPlan pin_mode(Findings& findings) {
 // What was looked up with a pin is delivered, whatever is evicted before the get (Q2).
 ThreadPlan pinned_lookup(Findings& findings) {
   const auto s = subject(findings, {.tight = true, .tier = false});
-  return {[=] {
-            s->open();
-            s->put({0});
-            s->time().settle();
-          },
+  return {[=] { s->open_with({0}); },
           {[=] {
              const auto found = s->store().lookup(Subject::keys({0}), true);
              if (found && found->found == 1) s->must_be_whole(s->get({0}), 1);
@@ -145,12 +125,6 @@ constexpr Protocol kProtocols[] = {
 
 std::span<const Protocol> pin_protocols() {
   return kProtocols;
-}
-
-#else
-
-std::span<const Protocol> pin_protocols() {
-  return {};
 }
 
 #endif

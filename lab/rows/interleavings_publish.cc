@@ -127,12 +127,6 @@ std::span<const Protocol> publish_protocols() {
   return kProtocols;
 }
 
-#else
-
-std::span<const Protocol> publish_protocols() {
-  return {};
-}
-
 #endif
 
 }  // namespace terrace::lab

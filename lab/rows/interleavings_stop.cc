@@ -168,12 +168,6 @@ std::span<const Protocol> stop_protocols() {
   return kProtocols;
 }
 
-#else
-
-std::span<const Protocol> stop_protocols() {
-  return {};
-}
-
 #endif
 
 }  // namespace terrace::lab

@@ -5,15 +5,10 @@
 #include <gtest/gtest.h>
 
 #include "lab/kit/hook_board.h"
+#include "lab/kit/test_support.h"
 
 namespace terrace::lab {
 namespace {
-
-std::string failures(const Findings& findings) {
-  std::string text;
-  for (const auto& failure : findings.failures) text += failure + "\n";
-  return text;
-}
 
 // One schedule of each: that nobody is interrupted.
 TEST(Interleavings, of_every_protocol_hold) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "lab/kit/hook_board.h"
+#include "lab/kit/test_support.h"
 #include "lab/rows/children.h"
 #include "lab/rows/crash_points.h"
 #include "lab/rows/golden_store.h"
@@ -19,12 +20,6 @@ RowOptions small_options() {
   options.directory = testing::TempDir();
   options.program = TERRACE_LAB_PROGRAM;
   return options;
-}
-
-std::string failures(const Findings& findings) {
-  std::string text;
-  for (const auto& failure : findings.failures) text += failure + "\n";
-  return text;
 }
 
 TEST(Children, have_names_of_their_own) {

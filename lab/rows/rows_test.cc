@@ -7,6 +7,7 @@
 #include <set>
 
 #include "lab/kit/hook_board.h"
+#include "lab/kit/test_support.h"
 #include "lab/rows/bitrot.h"
 #include "lab/rows/crash.h"
 #include "lab/rows/device_errors.h"
@@ -26,12 +27,6 @@
 
 namespace terrace::lab {
 namespace {
-
-std::string failures(const Findings& findings) {
-  std::string text;
-  for (const auto& failure : findings.failures) text += failure + "\n";
-  return text;
-}
 
 TEST(Rows, are_found_by_number) {
   EXPECT_EQ("seeds", find_row(1)->counted);

@@ -15,6 +15,14 @@ class RemovalRules : public StoreTest {
     block.where.place = static_cast<tier::Place>(1000 + n);
     return block;
   }
+  // Block 1 is on its way to the tier.
+  void begin_write(bool will_fail = false) {
+    open();
+    tiers_[0]->hold_writes = true;
+    tiers_[0]->fail_writes = will_fail;
+    store_chain(1, 1);
+    settle();
+  }
 };
 
 TEST_F(RemovalRules, D1_takes_a_block_and_a_parent_that_was_never_stored) {
@@ -98,10 +106,7 @@ TEST_F(RemovalRules, D1_a_get_after_the_removal_does_not_join_a_load_from_before
 }
 
 TEST_F(RemovalRules, recovery_does_not_replace_what_is_being_written_anew) {
-  open();
-  tiers_[0]->hold_writes = true;
-  store_chain(1, 1);
-  settle();
+  begin_write();
   const auto old = found_block(1);
   EXPECT_TRUE(tiers_[0]->listener().found(std::span(&old, 1)).empty());
   EXPECT_EQ(tiers_[0]->removes, 0u) << "a kill now must not take both";
@@ -114,10 +119,7 @@ TEST_F(RemovalRules, recovery_does_not_replace_what_is_being_written_anew) {
 
 // A tier that names records by key, not by place, has one place for both.
 TEST_F(RemovalRules, what_recovery_found_at_the_very_place_of_the_write_anew_is_left_to_it) {
-  open();
-  tiers_[0]->hold_writes = true;
-  store_chain(1, 1);
-  settle();
+  begin_write();
   auto old = found_block(1);
   old.where.place = 1;  // the first that the tier gave out
   EXPECT_TRUE(tiers_[0]->listener().found(std::span(&old, 1)).empty());
@@ -129,11 +131,7 @@ TEST_F(RemovalRules, what_recovery_found_at_the_very_place_of_the_write_anew_is_
 }
 
 TEST_F(RemovalRules, what_recovery_found_stays_when_the_write_anew_fails) {
-  open();
-  tiers_[0]->hold_writes = true;
-  tiers_[0]->fail_writes = true;
-  store_chain(1, 1);
-  settle();
+  begin_write(true);
   const auto old = found_block(1);
   EXPECT_TRUE(tiers_[0]->listener().found(std::span(&old, 1)).empty());
   tiers_[0]->release_writes();
@@ -143,10 +141,7 @@ TEST_F(RemovalRules, what_recovery_found_stays_when_the_write_anew_fails) {
 }
 
 TEST_F(RemovalRules, D1_takes_what_recovery_found_beside_a_write_anew) {
-  open();
-  tiers_[0]->hold_writes = true;
-  store_chain(1, 1);
-  settle();
+  begin_write();
   const auto old = found_block(1);
   EXPECT_TRUE(tiers_[0]->listener().found(std::span(&old, 1)).empty());
   executor_.post_at(executor_.now() + std::chrono::milliseconds(5), [this] { tiers_[0]->release_writes(); });
@@ -156,10 +151,7 @@ TEST_F(RemovalRules, D1_takes_what_recovery_found_beside_a_write_anew) {
 }
 
 TEST_F(RemovalRules, D1_is_refused_when_a_write_under_way_cannot_be_undone) {
-  open();
-  tiers_[0]->hold_writes = true;
-  store_chain(1, 1);
-  settle();
+  begin_write();
   executor_.post_at(executor_.now() + std::chrono::milliseconds(5), [this] {
     tiers_[0]->fail_removes = true;
     tiers_[0]->release_writes();
