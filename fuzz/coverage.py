@@ -42,7 +42,9 @@ def tool(name: str) -> str:
 
 
 def targets(program: Path) -> list[str]:
-    listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout
+    environment = os.environ | {"LLVM_PROFILE_FILE": os.devnull}
+    listed = subprocess.run([program, "--list"], env=environment, capture_output=True, text=True,
+                            check=True).stdout
     return [line.split(" ")[0] for line in listed.splitlines()]
 
 

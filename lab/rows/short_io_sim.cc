@@ -32,6 +32,10 @@ SimulationPlan short_io_plan(uint64_t seed, uint64_t ops) {
   scenario.errors = scenario.lies = scenario.full_device = false;
   scenario.faults = {};
   scenario.mock_faults = {};
+  if (scenario.machine.mock) {
+    auto& latency = scenario.machine.mock->tier.latency;
+    latency = std::min<base::Duration>(latency, std::chrono::milliseconds(5));
+  }
   scenario.machine.short_transfers = {
       .cut = 0.9 * random.unit(), .interrupted = 0.5 * random.unit(), .again = 0.5 * random.unit()};
   if (seed % kStormEvery != 0) return plan;
