@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "io/posix_file_system.h"
+#include "io/test_support.h"
 #include "tier/disk/options.h"
 
 namespace terrace::cli {
@@ -17,14 +18,11 @@ namespace fs = std::filesystem;
 class OfflineStoreTest : public ::testing::Test {
  protected:
   OfflineStoreTest() {
-    std::string name = (fs::temp_directory_path() / "terrace-offline-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
     disk::Superblock superblock{.sequence = 2, .segment_bytes = disk::kSegmentBytesMin};
     std::vector<std::byte> page(disk::kPage);
     disk::seal(superblock, page);
     write("superblock", page, disk::kPage);
   }
-  ~OfflineStoreTest() override { fs::remove_all(folder_); }
 
   void write(const std::string& name, std::span<const std::byte> bytes, uint64_t length) {
     std::ofstream(folder_ / name, std::ios::binary)
@@ -47,7 +45,8 @@ class OfflineStoreTest : public ::testing::Test {
     return found;
   }
 
-  fs::path folder_;
+  const io::test::TempDirectory scratch_;
+  const fs::path folder_ = scratch_.path();
 };
 
 // Its sum has no secret: whoever writes the file can make it right.

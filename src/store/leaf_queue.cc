@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/make_room.h"
+
 namespace terrace::store {
 
 void LeafQueue::push(uint64_t bucket, Entry entry) {
@@ -11,8 +13,7 @@ void LeafQueue::push(uint64_t bucket, Entry entry) {
 }
 
 void LeafQueue::make_room(uint64_t bucket) {
-  auto& entries = heaps_[bucket].entries;
-  if (entries.size() == entries.capacity()) entries.reserve(std::max<size_t>(16, 2 * entries.size()));
+  store::make_room(heaps_[bucket].entries);
 }
 
 // Brings a valid candidate to the top and returns it without removing it.

@@ -1,4 +1,4 @@
-// Growing a table whose entries have numbers, and the list of its free numbers beside it.
+// Growing a table before anything is changed, so that what is then added takes no memory (P7).
 #pragma once
 
 #include <algorithm>
@@ -7,15 +7,19 @@
 
 namespace terrace::store {
 
-// Afterwards one entry more, and every entry's number on the free list, take no memory: what adds an entry
-// calls this first and so changes nothing when there is none, and what frees one cannot fail.
+// Afterwards one entry more takes no memory.
+template <typename Entry>
+void make_room(std::vector<Entry>& entries) {
+  constexpr size_t kFirst = 16;
+  if (entries.size() == entries.capacity()) entries.reserve(std::max(kFirst, 2 * entries.size()));
+}
+
+// The same for a table whose entries have numbers, and for every entry's number on the list of free ones:
+// what frees an entry cannot fail.
 template <typename Entry, typename Number>
 void make_room(std::vector<Entry>& entries, std::vector<Number>& free) {
-  constexpr size_t kFirst = 16;
-  if (entries.size() < std::min(entries.capacity(), free.capacity())) return;
-  const size_t room = std::max(kFirst, 2 * entries.size());
-  free.reserve(room);
-  entries.reserve(room);
+  make_room(entries);
+  if (free.capacity() < entries.capacity()) free.reserve(entries.capacity());
 }
 
 }  // namespace terrace::store

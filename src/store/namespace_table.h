@@ -7,6 +7,7 @@
 
 #include <terrace/key.h>
 
+#include "store/make_room.h"
 #include "tier/tier.h"
 
 namespace terrace::store {
@@ -17,13 +18,9 @@ class NamespaceTable {
   uint32_t number(const Key& root) {
     if (const auto known = numbers_.find(root); known != numbers_.end()) return known->second;
     const auto next = static_cast<uint32_t>(entries_.size());
+    make_room(entries_);
+    numbers_.emplace(root, next);
     entries_.push_back({root, {}, false});
-    try {
-      numbers_.emplace(root, next);
-    } catch (...) {
-      entries_.pop_back();
-      throw;
-    }
     return next;
   }
   void describe(const tier::KnownNamespace& known) {

@@ -12,13 +12,15 @@ void store_all(Life& life) {
   ASSERT_TRUE(life.sync());
 }
 
+void make_store(io::SimDisk& disk) {
+  Life life(disk);
+  life.must_open();
+  store_all(life);
+}
+
 TEST(DiskMemory, blocks_for_which_the_store_has_no_memory_leave_room_for_others_P7) {
   io::SimDisk disk({.seed = 1});
-  {
-    Life life(disk);
-    life.must_open();
-    store_all(life);
-  }
+  make_store(disk);
   {
     Life life(disk);
     life.listener.no_memory = true;
@@ -53,11 +55,7 @@ TEST(DiskMemory, unverified_blocks_for_which_the_store_has_no_memory_are_gone_P7
 
 TEST(DiskMemory, a_segment_for_which_there_is_no_memory_is_left_to_a_later_start_P7) {
   io::SimDisk disk({.seed = 4});
-  {
-    Life life(disk);
-    life.must_open();
-    store_all(life);
-  }
+  make_store(disk);
   {
     Life life(disk);
     life.files.no_memory_for = "/a/" + data_name(1);
