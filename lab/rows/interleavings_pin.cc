@@ -84,6 +84,27 @@ ThreadPlan load_remove(Findings& findings) {
           }};
 }
 
+// Stored anew, evicted and loaded while the removal of what was there has yet to reach the tier.
+ThreadPlan remove_put(Findings& findings) {
+  const auto s = subject(findings);
+  return {[=] {
+            s->open();
+            s->put_in_tier({0});
+          },
+          {[=] {
+             s->remove({0});
+             s->get({0});
+           },
+           [=] {
+             s->put_in_tier({0});
+             s->get({0});
+           }},
+          [=] {
+            s->get({0});
+            s->close();
+          }};
+}
+
 ThreadPlan pin_mode(Findings& findings) {
   const auto s = subject(findings);
   return {[=] { s->open_with({0}); },
@@ -118,6 +139,7 @@ constexpr Protocol kProtocols[] = {
     {"pin/evict, by a lookup", 3, pinned_lookup},
     {"pin/remove", 3, pin_remove},
     {"pin/remove, from the tier", 2, load_remove},
+    {"remove/put, from the tier", 2, remove_put},
     {"pin/change of mode", 3, pin_mode},
 };
 

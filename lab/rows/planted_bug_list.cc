@@ -55,6 +55,8 @@ constexpr std::array kBugs{
     PlantedBug{"store.publish_removed_write", 1, "a write that a removal overtook is published"},
     PlantedBug{"store.write_removed_block", 1, "a block is written though it was removed after its commit"},
     PlantedBug{"store.remove_answers_early", 1, "a removal does not wait for the writes it undoes"},
+    PlantedBug{"store.write_beside_its_removal", 17, "a block is written to a tier that has yet to remove it",
+               7, 1},
     PlantedBug{"store.remove_misses_writes", 1, "a removal does not know of writes under way"},
     PlantedBug{"store.ignore_failed_removal", 1, "a removal that failed on the disk is acknowledged", 281, 1},
     PlantedBug{"store.lookup_sees_what_left", 1, "the index keeps the tiers a block has left"},

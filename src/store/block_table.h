@@ -23,6 +23,7 @@ struct Block {
   uint32_t family = kNoFamily;          // of several members; those of a family of one have none
   uint32_t refs = 0;                    // residences, children, running operations
   uint32_t removals = 0;                // so that bytes from before one are told from those after it (D1)
+  uint32_t removing = 0;                // of them, those that tiers have yet to carry out
   uint32_t in_flight = 0;               // reservations and writes that have not made it visible yet
   uint32_t staged = 0;                  // of them, committed ones (M2)
   TierMask mask = 0;                    // as in the index

@@ -83,7 +83,8 @@ void StorageManager::present_elsewhere(uint32_t tier, const std::shared_ptr<Look
       // It may have been there before a removal that has been acknowledged since (D1).
       if (lookup->removals_begun != removals_begun_) continue;
       const BlockId block = blocks_.acquire(lookup->keys[i]);
-      if (state.residency->find(block) == kNoResidence && writing(block, tier) == nullptr &&
+      const bool removing = blocks_[block].removing > 0;
+      if (state.residency->find(block) == kNoResidence && writing(block, tier) == nullptr && !removing &&
           !closed_.load()) {
         if (state.residency->blocks() >= kPresenceMax) {
           if (const auto leaf = state.residency->coldest_leaf()) state.residency->erase(*leaf);

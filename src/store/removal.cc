@@ -1,6 +1,8 @@
 // remove and clear (D1): gone from every lookup at once, and after kill -9 once acknowledged.
 #include <algorithm>
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include "base/hooks.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
@@ -8,16 +10,17 @@
 namespace terrace::store {
 
 // Takes the blocks out of every tier; what is on its way never becomes visible. Fills the tiers' own
-// removals.
-uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool erase, Removal& removal) {
+// removals. Until those have ended no tier is given the blocks anew: one that names records by key would keep
+// the old record for the new one, and a get could bring it back into L1.
+uint64_t StorageManager::take_out(Removal& removal, bool erase) {
   uint64_t found = 0;
   ++removals_begun_;
   removal.undoings_failed = undoings_failed_;
-  // All of them first: a block that is only the parent of another one here would be gone when its turn comes.
-  for (const BlockId block : blocks) blocks_.add_ref(block);
-  for (const BlockId block : blocks) {
+  removal.operations.resize(tiers_.size());
+  for (const BlockId block : removal.blocks) {
     if ((blocks_[block].mask & ~kInFlightBit) != 0) ++found;
     ++blocks_[block].removals;
+    ++blocks_[block].removing;
     if (Buffer* buffer = l1_->find(block)) {
       buffer->erase = erase;
       l1_->drop(block);
@@ -41,7 +44,6 @@ uint64_t StorageManager::remove_blocks(std::span<const BlockId> blocks, bool era
     history_.note(blocks_[block].key, MissReason::kRemoved);
   }
   TERRACE_CRASH_POINT("store.removal_taken");
-  for (const BlockId block : blocks) blocks_.release(block);
   return found;
 }
 
@@ -76,7 +78,17 @@ class Answers {
 
 }  // namespace
 
-Result<void> StorageManager::run_removal(Removal removal, bool erase, bool sync) {
+Result<void> StorageManager::run_removal(const Removal& removal, bool erase, bool sync) {
+  auto lasting = make_lasting(removal, erase, sync);
+  Lock lock(mutex_);
+  for (const BlockId block : removal.blocks) {
+    --blocks_[block].removing;
+    blocks_.release(block);
+  }
+  return lasting;
+}
+
+Result<void> StorageManager::make_lasting(const Removal& removal, bool erase, bool sync) {
   const auto tiers = tier_pointers();
   auto answers = std::make_shared<Answers>(executor_);
   for (size_t i = 0; i < tiers.size(); ++i) {
@@ -136,22 +148,21 @@ Result<uint64_t> StorageManager::remove(std::span<const Key> keys, bool erase) {
   uint64_t found = 0;
   {
     Lock lock(mutex_);
-    removal.operations.resize(tiers_.size());
-    std::vector<BlockId> blocks;
+    const bool shares = std::ranges::any_of(tiers_, &TierState::shared);
+    boost::unordered_flat_set<Key, KeyHash> named;
     for (const Key& key : keys) {
-      if (const BlockId block = blocks_.find(key); block != kNoBlock) blocks.push_back(block);
+      // A shared tier may hold what this process never saw.
+      const bool meant = shares || blocks_.find(key) != kNoBlock;
+      if (meant && named.insert(key).second) removal.blocks.push_back(blocks_.acquire(key));
     }
-    std::ranges::sort(blocks);
-    const auto repeated = std::ranges::unique(blocks);
-    blocks.erase(repeated.begin(), repeated.end());
-    found = remove_blocks(blocks, erase, removal);
+    found = take_out(removal, erase);
     for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
-      if (!tier_state(tier).shared) continue;  // it may hold what this process never saw
+      if (!tier_state(tier).shared) continue;
       for (const Key& key : keys) removal.operations[tier - 1].push_back({key, 0, 0});
     }
     progress_made();
   }
-  if (auto ok = run_removal(std::move(removal), erase, false); !ok) return std::unexpected(ok.error());
+  if (auto ok = run_removal(removal, erase, false); !ok) return std::unexpected(ok.error());
   return found;
 }
 
@@ -166,20 +177,20 @@ Result<uint64_t> StorageManager::clear(const ClearScope& scope) {
   uint64_t found = 0;
   {
     Lock lock(mutex_);
-    removal.operations.resize(tiers_.size());
-    std::vector<BlockId> blocks;
     for (BlockId block = 0; block < blocks_.capacity(); ++block) {
       // Also what no tier holds any more: a prefetch's ticket may lease it still.
       if (blocks_[block].refs == 0) continue;
       const auto& known = namespaces_[blocks_[block].name_space];
       const bool meant = scope.all || (scope.root && known.root == *scope.root) ||
                          (scope.tenant_salt && known.fields.tenant_salt == tenant);
-      if (meant) blocks.push_back(block);
+      if (!meant) continue;
+      blocks_.add_ref(block);
+      removal.blocks.push_back(block);
     }
-    found = remove_blocks(blocks, scope.erase, removal);
+    found = take_out(removal, scope.erase);
     progress_made();
   }
-  if (auto ok = run_removal(std::move(removal), scope.erase, true); !ok) return std::unexpected(ok.error());
+  if (auto ok = run_removal(removal, scope.erase, true); !ok) return std::unexpected(ok.error());
   return found;
 }
 

@@ -105,6 +105,46 @@ TEST_F(RemovalRules, D1_a_get_after_the_removal_does_not_join_a_load_from_before
   EXPECT_EQ(blocks->reasons()[0], MissReason::kInFlight);
 }
 
+// A tier that names records by key would keep the old record and say that the new one is written.
+TEST_F(RemovalRules, D1_a_block_is_not_written_to_a_tier_that_has_yet_to_remove_it) {
+  open();
+  store_chain(1, 1);
+  settle();
+  tiers_[0]->before_lasting_removal = [this] {
+    store_chain(1, 1);
+    settle();
+  };
+  EXPECT_TRUE(store_->remove(keys(1, 1)));
+  EXPECT_EQ(tiers_[0]->writes, 1u);
+  EXPECT_EQ(places(keys(1, 1)), std::vector<TierMask>{TierMask{1}}) << "L1 has what was stored anew";
+  const auto& drops = store_->stats().tiers[1].drops;
+  EXPECT_EQ(drops[static_cast<size_t>(DropCause::kRemoved)], 1u);
+  store_chain(2, 1);
+  EXPECT_EQ(*store_->remove(keys(1, 2)), 2u);
+  store_chain(1, 1);
+  settle();
+  EXPECT_EQ(places(keys(1, 1)), std::vector<TierMask>{TierMask{3}}) << "the removal is over";
+}
+
+TEST_F(RemovalRules, D1_what_a_shared_tier_says_of_a_block_it_has_yet_to_remove_is_not_believed) {
+  prepare_ = [this] {
+    tiers_[0]->exact_index = false;
+    tiers_[0]->payload_bytes = kBlock;
+  };
+  open();
+  store_chain(1, 1);
+  settle();
+  std::optional<LookupOperation> asked;
+  tiers_[0]->before_lasting_removal = [&] {
+    asked = std::move(*store_->lookup_async(keys(1, 1)));
+    settle();
+    EXPECT_EQ(store_->get(keys(1, 1))->size(), 0u);
+  };
+  EXPECT_TRUE(store_->remove(keys(1, 1)));
+  EXPECT_EQ(asked->take()->found, 0u);
+  EXPECT_EQ(found(1, 1), 0u);
+}
+
 TEST_F(RemovalRules, recovery_does_not_replace_what_is_being_written_anew) {
   begin_write();
   const auto old = found_block(1);

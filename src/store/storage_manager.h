@@ -293,13 +293,15 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
 
   // --- removal
   struct Removal {
+    std::vector<BlockId> blocks;                          // referenced
     std::vector<std::vector<tier::RemoveOp>> operations;  // by tier
     std::vector<std::pair<BlockId, uint32_t>> writes;     // under way, to be undone
     uint64_t undoings_failed = 0;                         // of writes, until then
   };
-  uint64_t remove_blocks(std::span<const BlockId> blocks, bool erase, Removal& removal)
-      TERRACE_REQUIRES(mutex_);
-  Result<void> run_removal(Removal removal, bool erase, bool sync) TERRACE_EXCLUDES(mutex_);
+  uint64_t take_out(Removal& removal, bool erase) TERRACE_REQUIRES(mutex_);
+  // Waits until tiers carried it out; then its blocks may be written again.
+  Result<void> run_removal(const Removal& removal, bool erase, bool sync) TERRACE_EXCLUDES(mutex_);
+  Result<void> make_lasting(const Removal& removal, bool erase, bool sync) TERRACE_EXCLUDES(mutex_);
   Result<void> await_recovery() TERRACE_EXCLUDES(mutex_);
   bool any_running(std::span<const std::pair<BlockId, uint32_t>> writes) const TERRACE_EXCLUDES(mutex_);
 

@@ -22,6 +22,12 @@ DropCause cause_of(tier::Refusal refusal) {
   return DropCause::kUnavailable;
 }
 
+// What is told of a block that is nowhere because its write was dropped.
+MissReason fate_of(DropCause cause) {
+  if (cause == DropCause::kNotAdmitted) return MissReason::kDeclined;
+  return cause == DropCause::kRemoved ? MissReason::kRemoved : MissReason::kDropped;
+}
+
 }  // namespace
 
 WriteFlow* StorageManager::writing(BlockId block, uint32_t tier) const {
@@ -63,6 +69,10 @@ void StorageManager::report(const std::shared_ptr<Batch>& batch, const Completio
 DropCause StorageManager::admit_write(uint32_t tier, Buffer* buffer, tier::Placement& where) {
   TierState& state = tier_state(tier);
   if (is_drained(tier)) return DropCause::kUnavailable;
+  if (blocks_[buffer->block].removing > 0 && !TERRACE_MUTANT("store.write_beside_its_removal")) {
+    TERRACE_PROBE("store.stored_anew_beside_its_removal");
+    return DropCause::kRemoved;
+  }
   const uint64_t bytes = record::record_bytes(buffer->meta.payload_bytes);
   // Credit a reserve_wait took is spent first; it is counted in write_bytes_ already.
   if (buffer->write_credit < bytes && write_bytes_ + bytes > store_credit_max_ &&
@@ -110,7 +120,7 @@ DropCause StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::
   tier::Placement where;
   if (const DropCause cause = admit_write(tier, buffer, where); cause != DropCause::kNone) {
     ++state.counts.drops[static_cast<size_t>(cause)];
-    blocks_[block].fate = cause == DropCause::kNotAdmitted ? MissReason::kDeclined : MissReason::kDropped;
+    blocks_[block].fate = fate_of(cause);
     event.status = WriteStatus::kDropped;
     event.cause = cause;
     report(batch, event);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,11 +21,14 @@ class ScriptedTier final : public tier::Tier {
   bool hold_writes = false, hold_reads = false, hold_removes = false, hold_recovery = false;
   bool fail_writes = false, fail_reads = false, fail_removes = false;
   bool local_memory = false;
+  bool exact_index = true;  // false: shared with others, asked through exists()
   bool unavailable = false;
-  bool flip_reads = false;  // a bit of what is read is wrong
+  bool flip_reads = false;     // a bit of what is read is wrong
+  uint64_t payload_bytes = 0;  // of every block, as exists() tells it
   std::vector<tier::FoundBlock> found_at_start;
   uint64_t writes = 0, reads = 0, removes = 0, cancels = 0;
-  uint64_t lasting_removals = 0;  // calls of kRemove or kErase, empty ones too
+  uint64_t lasting_removals = 0;                 // calls of kRemove or kErase, empty ones too
+  std::function<void()> before_lasting_removal;  // runs when one of them comes, before it takes anything
 
   explicit ScriptedTier(std::string name = "scripted") : name_(std::move(name)) {}
 
@@ -56,6 +60,7 @@ class ScriptedTier final : public tier::Tier {
   tier::Capabilities capabilities() const override {
     tier::Capabilities can;
     can.local_memory = local_memory;
+    can.exact_index = exact_index;
     return can;
   }
   void start(tier::TierListener& listener) override {
@@ -124,7 +129,10 @@ class ScriptedTier final : public tier::Tier {
   }
   void cancel(tier::ReadTicket) override { ++cancels; }
   void remove(std::span<const tier::RemoveOp> batch, tier::RemoveKind kind, tier::Done done) override {
-    if (kind != tier::RemoveKind::kEvict) ++lasting_removals;
+    if (kind != tier::RemoveKind::kEvict) {
+      ++lasting_removals;
+      if (before_lasting_removal) std::exchange(before_lasting_removal, nullptr)();
+    }
     for (const tier::RemoveOp& op : batch) {
       ++removes;
       records_.erase(op.place);
@@ -134,9 +142,14 @@ class ScriptedTier final : public tier::Tier {
     later(hold_removes && kind != tier::RemoveKind::kEvict, held_removes_,
           [shared, result] { (*shared)(result); });
   }
-  void exists(std::span<const Key>, base::TimePoint,
+  void exists(std::span<const Key> keys, base::TimePoint,
               std::move_only_function<void(Result<std::vector<uint64_t>>)> done) override {
-    done(fail(Code::kUnsupported, "exact index"));
+    if (exact_index) return done(fail(Code::kUnsupported, "exact index"));
+    std::vector<uint64_t> lengths;
+    for (const Key& key : keys) {
+      lengths.push_back(record(key) == nullptr ? 0 : payload_bytes);
+    }
+    done(std::move(lengths));
   }
   record::Secret secret(tier::Place) const override { return {7}; }
   record::Binding binding(const Key& key, tier::Place place) const override {

@@ -190,6 +190,9 @@ TEST(DiskFault, a_stalled_device_trips_the_breaker_through_deadlines_and_comes_b
   life.executor.run_for(std::chrono::milliseconds(2100));
   EXPECT_FALSE(life.tier->available(life.listener.blocks.at(key_of(1)).where.place));
   EXPECT_EQ(life.tier->place(meta_of(50, 1000)).error().why, Refusal::kUnavailable);
+  std::shared_ptr<Sink> late;
+  EXPECT_EQ(life.begin_read(life.listener.blocks.at(key_of(1)), late), 0u);
+  EXPECT_EQ(late->error->code, Code::kUnavailable) << "asked for before the breaker opened, issued after";
   life.executor.run_for(std::chrono::seconds(13));
   for (const auto& sink : sinks) EXPECT_EQ(sink->dones, 1) << "done still comes";
   EXPECT_TRUE(life.tier->available(life.listener.blocks.at(key_of(1)).where.place));

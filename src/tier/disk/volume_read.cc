@@ -35,10 +35,8 @@ Result<void> DiskVolume::admit_read(const ReadOp& op) const {
     return fail(Code::kInvalidArgument, "the buffers do not hold the record exactly");
   }
   if (closing_) return fail(Code::kClosed, "the disk tier is closed");
-  if (!usable()) {
-    TERRACE_PROBE("disk.read_refused_by_the_breaker");
-    return fail(Code::kUnavailable, "the disk path's breaker is open");
-  }
+  // Lookups skip it: the breaker opened since.
+  if (!usable()) return fail(Code::kUnavailable, "the disk path's breaker is open");
   const SlotRecord* const slot = opened_ ? table_->find(op.place) : nullptr;
   if (slot == nullptr || slot->state != SlotState::kLive || slot->key != op.key ||
       slot->payload_bytes != op.payload_bytes) {
