@@ -117,8 +117,8 @@ TEST_F(RemovalRules, D1_a_block_is_not_written_to_a_tier_that_has_yet_to_remove_
   EXPECT_TRUE(store_->remove(keys(1, 1)));
   EXPECT_EQ(tiers_[0]->writes, 1u);
   EXPECT_EQ(places(keys(1, 1)), std::vector<TierMask>{TierMask{1}}) << "L1 has what was stored anew";
-  const auto& drops = store_->stats().tiers[1].drops;
-  EXPECT_EQ(drops[static_cast<size_t>(DropCause::kRemoved)], 1u);
+  const StoreStats stats = store_->stats();
+  EXPECT_EQ(stats.tiers[1].drops[static_cast<size_t>(DropCause::kRemoved)], 1u);
   store_chain(2, 1);
   EXPECT_EQ(*store_->remove(keys(1, 2)), 2u);
   store_chain(1, 1);
