@@ -104,8 +104,8 @@ void ExpectedState::forgive(uint32_t key, Writer removed) {
 
 void ExpectedState::settle(uint32_t key, Writer found) {
   Entry& entry = entries_[key];
-  const Writer begun = entry.begun.load(std::memory_order_relaxed);
-  const Writer gone = found == 0 ? begun : found - 1;
+  const Writer gone = found == 0 ? entry.begun.load(std::memory_order_relaxed)
+                                 : entry.removed.load(std::memory_order_relaxed);
   entry.durable.store(found, std::memory_order_release);
   entry.removing.store(gone, std::memory_order_release);
   entry.removed.store(gone, std::memory_order_release);

@@ -76,7 +76,8 @@ class ExpectedState {
   // --- after a crash, while nothing runs
   // A power cut took the latest syncs: nothing is owed, and what was removed after `removed` may be back.
   void forgive(uint32_t key, Writer removed);
-  // It was looked for after recovery: from here on it stays as it was found (a writer's bytes), or gone (0).
+  // It was looked for after recovery: from here on it stays there (found with this writer's bytes; an older
+  // record of the key, not removed, may stand on the disk beside it and be found another time), or gone (0).
   void settle(uint32_t key, Writer found);
 
   // Operations done, over all lives; any thread.

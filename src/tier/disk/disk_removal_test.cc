@@ -153,6 +153,24 @@ TEST(DiskRemoval, an_entry_that_a_write_could_not_clear_is_tried_again_D1) {
   EXPECT_FALSE(holds(disk, small_options(), 1));
 }
 
+// What waits for a write's clearing may be several: a group sync, or another removal, came first.
+TEST(DiskRemoval, waits_for_an_entry_that_a_write_clears_and_a_sync_waits_for_too_D1) {
+  io::SimDisk disk;
+  {
+    Life life(disk);
+    life.must_open();
+    ASSERT_TRUE(life.store(1, 50'000));
+    life.evict(key_of(1));
+    life.plans[0]->stall_until(life.executor.now() + std::chrono::seconds(1));
+    ASSERT_TRUE(life.begin_store(2, 50'000, {}));
+    life.tier->sync([](Result<void>) {});
+    life.executor.run_for(std::chrono::milliseconds(1));
+    ASSERT_TRUE(bury(life));
+    life.kill();
+  }
+  EXPECT_FALSE(holds(disk, small_options(), 1));
+}
+
 TEST(DiskRemoval, nothing_is_evicted_for_want_of_segments_not_yet_recovered) {
   io::SimDisk disk;
   const DiskOptions options = small_options({"/a"}, 5 * base::kMiB / 2);

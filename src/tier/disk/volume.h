@@ -172,6 +172,8 @@ class DiskVolume {
   void end_remove(Place place, Result<void> result, const std::shared_ptr<Join>& join);
   // Clears the entries of everything evicted since the last time, and waits for clearings that run.
   void clear_stale(const std::shared_ptr<Join>& join);
+  void await_clearing(Place place, uint16_t before, const std::shared_ptr<Join>& join)
+      TERRACE_REQUIRES(mutex_);
   void table_write_ended(Place place) TERRACE_REQUIRES(mutex_);
 
   // volume_health.cc
@@ -247,7 +249,7 @@ class DiskVolume {
   std::unordered_map<Place, std::vector<base::Task>> waiters_ TERRACE_GUARDED_BY(mutex_);
   std::vector<Place> stale_
       TERRACE_GUARDED_BY(mutex_);  // freed slots whose entries may still name their block
-  std::set<Place> clearings_ TERRACE_GUARDED_BY(mutex_);  // such entries being cleared
+  std::set<Place> clearings_ TERRACE_GUARDED_BY(mutex_);  // whose entries are being cleared
   std::unordered_map<ReadTicket, std::unique_ptr<Read>> reads_ TERRACE_GUARDED_BY(mutex_);
   uint64_t next_ticket_ TERRACE_GUARDED_BY(mutex_) = 1;
   base::TimePoint grow_again_ TERRACE_GUARDED_BY(mutex_){};

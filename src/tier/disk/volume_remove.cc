@@ -91,7 +91,6 @@ void DiskVolume::end_remove(Place place, Result<void> result, const std::shared_
   {
     const base::Lock lock(mutex_);
     table_->free(place);
-    if (!result) stale_.push_back(place);  // tried again by the next sync or removal
     arm_sync();
   }
   finish_slot(place);
@@ -100,6 +99,7 @@ void DiskVolume::end_remove(Place place, Result<void> result, const std::shared_
 DiskVolume::Clearing DiskVolume::begin_clear(Place place) {
   SegmentRecord& segment = table_->segment(segment_of(place));
   table_->find(place)->entry = EntryState::kClearing;
+  clearings_.insert(place);
   ++segment.table_ios;
   return {place, segment.generation, segment.table.get(), hold_locked()};
 }
@@ -121,12 +121,14 @@ void DiskVolume::clear_entry(Clearing clearing, std::move_only_function<void(Res
       const base::Lock lock(mutex_);
       TERRACE_CRASH_POINT("disk.entry_cleared");
       table_write_ended(clearing.place);
+      clearings_.erase(clearing.place);
       SegmentRecord& segment = table_->segment(number);
       if (segment.generation == clearing.layout) {
         SlotRecord& slot = *table_->find(clearing.place);
         slot.entry = result ? EntryState::kClear : EntryState::kStale;
         if (result) ++slot.clearings;
       }
+      if (!result) stale_.push_back(clearing.place);  // tried again by the next sync or removal
       operation_ended(0, number, result, notices);
       // A new layout of the segment had to wait for this write.
       prepare_now = segment.layout == LayoutState::kPreparing && segment.table_ios == 0 && !segment.preparing;
@@ -181,46 +183,49 @@ void DiskVolume::zero_slot(Place place, uint64_t bytes, std::move_only_function<
          });
 }
 
+// `join` fails when the entry that is being cleared, or has yet to be, is not in the end. Cleared, the slot
+// may be written and evicted before we look: that makes another stale entry, of a later block.
+void DiskVolume::await_clearing(Place place, uint16_t before, const std::shared_ptr<Join>& join) {
+  waiters_[place].push_back([this, place, before, join] {
+    const base::Lock lock(mutex_);
+    const SlotRecord* const slot = table_->find(place);
+    if (slot == nullptr || slot->clearings != before) return;
+    if (slot->entry == EntryState::kClearing) return await_clearing(place, before, join);  // once more
+    if (slot->entry == EntryState::kStale) {
+      join->failed(Error{Code::kIo, 0, "the entry of an evicted block could not be cleared"});
+    }
+  });
+}
+
 void DiskVolume::clear_stale(const std::shared_ptr<Join>& join) {
   std::vector<Clearing> begun;
-  // One that runs already may fail too. Cleared, the slot may be written and evicted before we look: that
-  // makes another stale entry, of a later block.
-  const auto learn_of = [this, &join](Place place) TERRACE_REQUIRES(mutex_) {
-    const SlotRecord* const begun_for = table_->find(place);
-    if (begun_for == nullptr || begun_for->entry == EntryState::kClear) return;
-    waiters_[place].push_back([this, place, join, before = begun_for->clearings] {
-      const base::Lock lock(mutex_);
-      const SlotRecord* const slot = table_->find(place);
-      if (slot != nullptr && slot->entry == EntryState::kStale && slot->clearings == before) {
-        join->failed(Error{Code::kIo, 0, "the entry of an evicted block could not be cleared"});
-      }
-    });
-  };
   {
     const base::Lock lock(mutex_);
+    // Those that run already, for whomever, may fail too.
+    for (const Place place : clearings_) {
+      const SlotRecord* const slot = table_->find(place);
+      if (slot != nullptr && slot->entry == EntryState::kClearing) {
+        await_clearing(place, slot->clearings, join);
+      }
+    }
     for (const Place place : std::exchange(stale_, {})) {
       const SlotRecord* const slot = table_->find(place);
       // Not when cleared meanwhile, by a new write, or when its segment was laid out anew.
       if (slot == nullptr || table_->segment(segment_of(place)).layout != LayoutState::kReady) continue;
-      if (slot->entry == EntryState::kClearing && join != nullptr) learn_of(place);
-      if (slot->entry != EntryState::kStale || slot->state == SlotState::kRemoving) continue;
+      if (slot->entry != EntryState::kStale) continue;
+      if (slot->state == SlotState::kRemoving) {  // a removal that failed has yet to say so
+        stale_.push_back(place);
+        await_clearing(place, slot->clearings, join);
+        continue;
+      }
       begun.push_back(begin_clear(place));
     }
-    if (join != nullptr) {
-      for (const Place place : clearings_) learn_of(place);
-    }
-    for (const Clearing& clearing : begun) clearings_.insert(clearing.place);
   }
   for (Clearing& clearing : begun) {
     const Place place = clearing.place;
     clear_entry(std::move(clearing), [this, place, join](Result<void> result) {
-      if (!result && join != nullptr) join->failed(result.error());
-      {
-        const base::Lock lock(mutex_);
-        TERRACE_CRASH_POINT("disk.stale_cleared");
-        clearings_.erase(place);
-        if (!result) stale_.push_back(place);
-      }
+      TERRACE_CRASH_POINT("disk.stale_cleared");
+      if (!result) join->failed(result.error());
       finish_slot(place);
     });
   }

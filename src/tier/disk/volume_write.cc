@@ -235,10 +235,6 @@ void DiskVolume::begin_write(std::unique_ptr<Write> write) {
   TERRACE_CRASH_POINT("disk.old_entry_clears");
   clear_entry(std::move(clearing), [this, write = std::move(write)](Result<void> result) mutable {
     if (result) return write_record(std::move(write));
-    {
-      const base::Lock lock(mutex_);
-      stale_.push_back(write->op.place);  // a removal that took the list left it to us
-    }
     end_write(std::move(write), result);
   });
 }
