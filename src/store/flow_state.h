@@ -24,6 +24,7 @@ class Batch {
 // One block on its way to one tier.
 struct WriteFlow {
   BlockId block = kNoBlock;
+  BlockId parent = kNoBlock;  // kept in the tier until the write ends (E1); the block may get one later
   uint32_t tier = 0;
   Buffer* buffer = nullptr;  // referenced
   tier::Placement where;

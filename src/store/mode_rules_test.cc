@@ -65,6 +65,22 @@ class ModeRules : public StoreTest {
   std::shared_ptr<CompletionQueue> queue_;
 };
 
+// A caller names the parent only the second time; until then the block is the head of a chain.
+TEST_F(ModeRules, M4_a_parent_named_while_the_block_is_on_its_way_counts_once) {
+  open();
+  tiers_[0]->hold_writes = true;
+  ASSERT_TRUE(store_->set_l1_mode(L1Mode::kStaging));
+  store_chain(2, 1);
+  settle();
+  ASSERT_TRUE(store_->set_l1_mode(L1Mode::kCache));
+  store_chain(2, 1, key(1));
+  settle();
+  tiers_[0]->release_writes();
+  settle();
+  EXPECT_EQ(*store_->remove(keys(2, 1)), 1u);
+  EXPECT_EQ(found(2, 1), 0u);
+}
+
 TEST_F(ModeRules, M2_staging_answers_no_lookup_from_L1_and_ends_at_zero) {
   open_mode(L1Mode::kStaging, 2);
   tiers_[0]->hold_writes = tiers_[1]->hold_writes = true;

@@ -129,6 +129,7 @@ DropCause StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::
 
   auto flow = std::make_unique<WriteFlow>();
   flow->block = block;
+  flow->parent = blocks_[block].parent;
   flow->tier = tier;
   flow->buffer = buffer;
   flow->where = where;
@@ -147,7 +148,7 @@ DropCause StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::
   if (batch != nullptr) flow->batches.push_back(batch);
   l1_->ref(buffer);
   blocks_.add_ref(block);
-  state.residency->add_child(blocks_[block].parent);
+  state.residency->add_child(flow->parent);
   state.residency->hold_segment(flow->where.segment);
   writes_to_start_.push_back(flow.get());
   writes_.emplace(std::pair(block, tier), std::move(flow));
@@ -360,7 +361,7 @@ void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
       take_found(flow->tier, flow->block, *flow->before);
     }
   }
-  state.residency->drop_child(blocks_[flow->block].parent);
+  state.residency->drop_child(flow->parent);
   if (!TERRACE_MUTANT("store.leak_write_credit")) write_bytes_ -= flow->credit;
   if (flow->own_header) {
     flow->buffer->header_in_use = false;
