@@ -141,7 +141,6 @@ Result<std::vector<ReserveAnswer>> StorageManager::reserve_wait(const ReserveReq
     uint64_t mark = 0;
     {
       Lock lock(mutex_);
-      mark = progress_;
       const uint64_t wanted = write_bytes_of(request);
       // A batch larger than the bound goes alone.
       const bool credit = write_bytes_ == 0 || write_bytes_ + wanted <= store_credit_max_;
@@ -157,9 +156,15 @@ Result<std::vector<ReserveAnswer>> StorageManager::reserve_wait(const ReserveReq
         }
         return answers;
       }
+      if (clock_.now() >= deadline || closed_.load()) return answers;
+      // A partial answer is given back before waiting: two waiters must not hold each other's room. Nobody
+      // saw it, so it is no progress either: two waiters would wake each other, and one itself, for ever.
+      for (ReserveAnswer& answer : answers) {
+        Buffer* const buffer = std::exchange(answer.reservation.buffer_, nullptr);
+        if (buffer != nullptr) give_back(buffer);
+      }
+      mark = progress_;
     }
-    if (clock_.now() >= deadline || closed_.load()) return answers;
-    // A partial answer is given back before waiting: two waiters must not hold each other's room.
     answers.clear();
     wait_progress(mark, deadline);
   }
@@ -259,7 +264,7 @@ void StorageManager::finish_batch(const std::shared_ptr<Batch>& batch) {
   post_event(batch->notify, event);
 }
 
-void StorageManager::abort_locked(Buffer* buffer) {
+void StorageManager::give_back(Buffer* buffer) {
   --reservations_;
   reserved_bytes_ -= buffer->slot.bytes;
   write_bytes_ -= buffer->write_credit;
@@ -267,6 +272,10 @@ void StorageManager::abort_locked(Buffer* buffer) {
   buffer->write_credit = 0;
   blocks_.end_flight(buffer->block);
   if (!TERRACE_MUTANT("store.leak_aborted_buffer")) l1_->unref(buffer);
+}
+
+void StorageManager::abort_locked(Buffer* buffer) {
+  give_back(buffer);
   progress_made();
 }
 

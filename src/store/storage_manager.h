@@ -173,6 +173,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void commit_one(Buffer* buffer, uint64_t time, const std::shared_ptr<Batch>& batch)
       TERRACE_REQUIRES(mutex_);
   void finish_batch(const std::shared_ptr<Batch>& batch) TERRACE_REQUIRES(mutex_);
+  void give_back(Buffer* buffer) TERRACE_REQUIRES(mutex_);  // a reservation nobody fills
   void abort_locked(Buffer* buffer) TERRACE_REQUIRES(mutex_);
   void queue_commit(Buffer* buffer, const std::shared_ptr<Batch>& batch) TERRACE_REQUIRES(mutex_);
   ReserveOutcome put_one(const ReserveRequest& request, size_t index, memory::RegionUse use,

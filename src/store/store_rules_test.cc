@@ -196,6 +196,27 @@ TEST_F(StoreRules, S7_put_copies_inside_the_call) {
   EXPECT_TRUE(right((*blocks)[0]) && right((*blocks)[1]));
 }
 
+TEST_F(StoreRules, S1_reserve_wait_gives_a_part_back_and_sleeps_until_there_is_room) {
+  open();
+  auto held = reserve(1, 100);
+  const auto begun = executor_.now();
+  executor_.post_at(begun + std::chrono::seconds(1), [&] { held.clear(); });
+  EXPECT_EQ(store_waiting(201, 50), 50u);
+  EXPECT_EQ(executor_.now() - begun, std::chrono::seconds(1));
+}
+
+TEST_F(StoreRules, S1_reserve_wait_answers_with_a_part_at_its_deadline) {
+  open();
+  const auto held = reserve(1, 100);
+  std::vector<BlockSpec> specs;
+  for (const Key& k : keys(201, 50)) specs.push_back({k, kBlock, {}, {}});
+  const auto begun = executor_.now();
+  const auto answers = store_->reserve_wait({root_, {}, specs}, std::chrono::seconds(3));
+  EXPECT_EQ(executor_.now() - begun, std::chrono::seconds(3));
+  EXPECT_EQ((*answers)[0].outcome, ReserveOutcome::kBuffer);
+  EXPECT_EQ(answers->back().outcome, ReserveOutcome::kNoRoom);
+}
+
 TEST_F(StoreRules, S1_reserve_wait_takes_the_credit_its_writes_need) {
   options_.store_bytes_in_flight = 4 * record::record_bytes(kBlock);
   open();
