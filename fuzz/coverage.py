@@ -31,6 +31,7 @@ DECODERS = (
     "src/simulate/terrace_trace.cc", "src/simulate/trace.cc", "src/simulate/trace_reader.cc",
     "src/tier/disk/layout.cc", "src/tier/disk/namespaces_file.cc", "src/tier/disk/recovery.cc",
     "src/tier/disk/record_check.cc", "src/tier/disk/superblock_file.cc",
+    "src/wire/frame.cc",
 )
 
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/bytes.h"
@@ -41,37 +42,94 @@ Outcome<uint64_t> arena_segment_bytes(const ArenaOptions& options, uint64_t slot
 Arena::Arena(std::unique_ptr<SegmentSource> source, uint64_t segment_bytes, uint32_t segments)
     : source_(std::move(source)),
       slots_({.segment_bytes = segment_bytes, .segments = segments}),
-      mapped_(segments) {}
+      memories_(segments) {}
 
-Arena::~Arena() {
-  for (auto& segment : mapped_) std::unique_ptr<Segment>(segment.exchange(nullptr));
-}
+Arena::~Arena() = default;
 
-Result<Segment*> Arena::mapped(uint32_t number) {
-  TERRACE_ASSERT(number < mapped_.size());
-  if (Segment* const there = mapped_[number].load(std::memory_order_acquire)) return there;
+Result<std::shared_ptr<Segment>> Arena::mapped(uint32_t number) {
+  {
+    const base::Lock lock(mutex_);
+    TERRACE_ASSERT(number < memories_.size());
+    if (memories_[number].segment != nullptr) return memories_[number].segment;
+  }
   auto made = source_->map(slots_.options().segment_bytes);
   if (!made) return std::unexpected(made.error());
-  Segment* expected = nullptr;
-  if (!mapped_[number].compare_exchange_strong(expected, made->get(), std::memory_order_acq_rel))
-    return expected;
+  std::shared_ptr<Segment> segment(std::move(*made));
+  const base::Lock lock(mutex_);
+  Memory& memory = memories_[number];
+  if (memory.segment != nullptr) return memory.segment;  // the warmer was first, or the store
+  memory = {.segment = segment, .id = ++last_id_};
   mapped_bytes_.fetch_add(slots_.options().segment_bytes, std::memory_order_relaxed);
-  return made->release();
+  return segment;
 }
 
-Result<ArenaBuffer> Arena::allocate(uint64_t bytes) {
-  const auto slot = slots_.allocate(bytes);
+// A segment without taken slots but the one just given out.
+Result<void> Arena::prepare(uint32_t number, SlotOwner owner) {
+  if (auto there = mapped(number); !there) return std::unexpected(there.error());
+  {
+    const base::Lock lock(mutex_);
+    Memory& memory = memories_[number];
+    if (memory.fresh || memory.writer == owner) {
+      memory.writer = owner;
+      memory.fresh = false;
+      return {};
+    }
+  }
+  auto made = source_->map(slots_.options().segment_bytes);
+  if (!made) return std::unexpected(made.error());
+  std::shared_ptr<Segment> segment(std::move(*made));
+  const base::Lock lock(mutex_);
+  replaced_.push_back(memories_[number].id);
+  std::swap(memories_[number].segment, segment);  // the old one goes after the mutex
+  memories_[number] = {std::move(memories_[number].segment), ++last_id_, owner, false, false};
+  return {};
+}
+
+Result<ArenaBuffer> Arena::allocate(uint64_t bytes, SlotOwner owner) {
+  const auto slot = slots_.allocate(bytes, owner);
   if (!slot) return std::unexpected(slot.error());
-  if (const auto segment = mapped(slot->segment); !segment) {
+  // Another slot of it is taken: it has its memory.
+  const bool begun = slots_.taken_in(slot->segment) > 1;
+  if (const auto ok = begun ? Result<void>() : prepare(slot->segment, owner); !ok) {
     slots_.free(*slot, bytes);
     slots_.quarantine(slot->segment);
-    return std::unexpected(segment.error());
+    return std::unexpected(ok.error());
   }
   return ArenaBuffer{*slot, bytes_of(*slot)};
 }
 
 void Arena::free(const Slot& slot, uint64_t bytes) {
   slots_.free(slot, bytes);
+}
+
+void Arena::disown(uint32_t number, SlotOwner to) {
+  slots_.hand_over(number, to);
+  const base::Lock lock(mutex_);
+  memories_[number].writer = to;
+}
+
+SharedMemory Arena::describe(const Memory& memory) const {
+  return {memory.id, memory.segment->fd(), slots_.options().segment_bytes};
+}
+
+SharedMemory Arena::memory_of(uint32_t number) const {
+  const base::Lock lock(mutex_);
+  return describe(memories_[number]);
+}
+
+Result<SharedMemory> Arena::sealed_memory_of(uint32_t number) {
+  const base::Lock lock(mutex_);
+  Memory& memory = memories_[number];
+  if (!memory.sealed) {
+    if (auto ok = memory.segment->seal_writes(); !ok) return std::unexpected(ok.error());
+    memory.sealed = true;
+  }
+  return describe(memory);
+}
+
+std::vector<uint64_t> Arena::take_replaced() {
+  const base::Lock lock(mutex_);
+  return std::exchange(replaced_, {});
 }
 
 Result<void> Arena::warm(uint32_t number) {
@@ -82,7 +140,8 @@ Result<void> Arena::warm(uint32_t number) {
 }
 
 std::span<std::byte> Arena::bytes_of(const Slot& slot) {
-  Segment* const segment = mapped_[slot.segment].load(std::memory_order_acquire);
+  const base::Lock lock(mutex_);
+  const auto& segment = memories_[slot.segment].segment;
   TERRACE_ASSERT(segment != nullptr);
   return segment->bytes().subspan(slot.offset(), slot.bytes);
 }

@@ -12,6 +12,7 @@
 
 #include <terrace/error.h>
 
+#include "base/mutex.h"
 #include "memory/slots.h"
 
 namespace terrace::memory {
@@ -65,6 +66,13 @@ struct ArenaBuffer {
   std::span<std::byte> bytes;  // the whole slot
 };
 
+// The memory of a segment, for processes that map it. A segment may get other memory when it was emptied.
+struct SharedMemory {
+  uint64_t id = 0;  // of this memory and never of other
+  int fd = -1;      // the arena's; -1 where memory is not shared
+  uint64_t bytes = 0;
+};
+
 class Arena {
  public:
   // `segment_bytes` x `segments` is the budget. Segments are mapped when first needed or by warm().
@@ -73,28 +81,52 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // Errors: as SlotAllocator::allocate; kNoMemory when a segment cannot be mapped (its segment is then
-  // withheld).
-  Result<ArenaBuffer> allocate(uint64_t bytes);
+  // Who is not owner 0 may map the memory of its segments writable and fill its slots there. No owner is
+  // given memory that another one can write, or that holds another one's bytes. Errors: as
+  // SlotAllocator::allocate; kNoMemory when a segment cannot be mapped (its segment is then withheld).
+  Result<ArenaBuffer> allocate(uint64_t bytes, SlotOwner owner = 0);
   void free(const Slot& slot, uint64_t bytes);
+  // The segment's owner gives it up, with what it holds: to the arena (0) when its process has ended, else to
+  // kNobody, as it may write there still.
+  void disown(uint32_t segment, SlotOwner to);
+
+  // For the owner, before anybody reads there; it maps it at once.
+  SharedMemory memory_of(uint32_t segment) const TERRACE_EXCLUDES(mutex_);
+  // For readers. Nobody can map it writable any more. Errors: kUnsupported where memory is not shared.
+  Result<SharedMemory> sealed_memory_of(uint32_t segment) TERRACE_EXCLUDES(mutex_);
+  // Ids of memory that was replaced since the last call: who mapped it lets go.
+  std::vector<uint64_t> take_replaced() TERRACE_EXCLUDES(mutex_);
 
   // Maps segment number `segment` if it is not; called from a background thread before it is needed, so that
   // the first touch is not paid by an engine. Thread-safe against the rest.
-  Result<void> warm(uint32_t segment);
+  Result<void> warm(uint32_t segment) TERRACE_EXCLUDES(mutex_);
 
   SlotAllocator& slots() { return slots_; }
   const SlotAllocator& slots() const { return slots_; }
   uint64_t mapped_bytes() const { return mapped_bytes_.load(std::memory_order_relaxed); }
   std::string_view page_state() const { return source_->page_state(); }
-  std::span<std::byte> bytes_of(const Slot& slot);
+  std::span<std::byte> bytes_of(const Slot& slot) TERRACE_EXCLUDES(mutex_);
 
  private:
-  Result<Segment*> mapped(uint32_t segment);  // maps it when it is not
+  struct Memory {
+    std::shared_ptr<Segment> segment;  // shared with who touches its pages
+    uint64_t id = 0;
+    SlotOwner writer = 0;  // besides the arena
+    bool fresh = true;     // nobody's bytes are in it
+    bool sealed = false;
+  };
+  // Maps it when it is not.
+  Result<std::shared_ptr<Segment>> mapped(uint32_t segment) TERRACE_EXCLUDES(mutex_);
+  Result<void> prepare(uint32_t segment, SlotOwner owner) TERRACE_EXCLUDES(mutex_);
+  SharedMemory describe(const Memory& memory) const;
 
   std::unique_ptr<SegmentSource> source_;
   SlotAllocator slots_;
-  std::vector<std::atomic<Segment*>> mapped_;  // owned
   std::atomic<uint64_t> mapped_bytes_{0};
+  mutable base::Mutex mutex_;                                // a leaf: the warmer maps beside the store
+  std::vector<Memory> memories_ TERRACE_GUARDED_BY(mutex_);  // by segment
+  std::vector<uint64_t> replaced_ TERRACE_GUARDED_BY(mutex_);
+  uint64_t last_id_ TERRACE_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace terrace::memory

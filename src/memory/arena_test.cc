@@ -43,6 +43,80 @@ TEST(Arena, warming_runs_beside_allocation) {
   EXPECT_EQ(arena.mapped_bytes(), 16 * kMiB);
 }
 
+TEST(Arena, no_owner_is_given_memory_that_another_one_can_write) {
+  Arena arena(shared_segments(), 2 * kMiB, 1);
+  const auto mine = arena.allocate(kMiB, 1);
+  ASSERT_TRUE(mine);
+  const SharedMemory first = arena.memory_of(mine->slot.segment);
+  EXPECT_GE(first.fd, 0);
+  std::ranges::fill(mine->bytes, std::byte{7});
+  arena.free(mine->slot, kMiB);
+  const auto again = arena.allocate(kMiB, 1);
+  EXPECT_EQ(arena.memory_of(again->slot.segment).id, first.id) << "its own is as good as new";
+  arena.free(again->slot, kMiB);
+  const auto theirs = arena.allocate(kMiB, 2);
+  ASSERT_TRUE(theirs);
+  EXPECT_NE(arena.memory_of(theirs->slot.segment).id, first.id);
+  EXPECT_TRUE(std::ranges::all_of(theirs->bytes, [](std::byte b) { return b == std::byte{0}; }));
+  EXPECT_EQ(arena.take_replaced(), std::vector<uint64_t>{first.id});
+  EXPECT_EQ(arena.mapped_bytes(), 2 * kMiB);
+}
+
+TEST(Arena, what_was_sealed_for_readers_cannot_become_a_writers) {
+  Arena arena(shared_segments(), 2 * kMiB, 1);
+  const auto own = arena.allocate(kMiB);
+  const auto sealed = arena.sealed_memory_of(own->slot.segment);
+  ASSERT_TRUE(sealed);
+  arena.free(own->slot, kMiB);
+  const auto own_again = arena.allocate(kMiB);
+  EXPECT_EQ(arena.memory_of(0).id, sealed->id);
+  arena.free(own_again->slot, kMiB);
+  ASSERT_TRUE(arena.allocate(kMiB, 1));
+  EXPECT_NE(arena.memory_of(0).id, sealed->id);
+}
+
+TEST(Arena, an_owner_that_is_gone_leaves_its_blocks_to_the_arena) {
+  Arena arena(shared_segments(), 2 * kMiB, 1);
+  const auto theirs = arena.allocate(kMiB, 1);
+  std::ranges::fill(theirs->bytes, std::byte{7});
+  const uint64_t id = arena.memory_of(0).id;
+  arena.disown(0, 0);
+  const auto own = arena.allocate(kMiB);
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->slot.segment, theirs->slot.segment);
+  EXPECT_EQ(arena.memory_of(0).id, id);
+  EXPECT_EQ(theirs->bytes[0], std::byte{7});
+}
+
+TEST(Arena, an_owner_that_lives_on_keeps_memory_that_nobody_else_gets) {
+  Arena arena(shared_segments(), 2 * kMiB, 1);
+  const auto theirs = arena.allocate(kMiB, 1);
+  const uint64_t id = arena.memory_of(0).id;
+  arena.disown(0, kNobody);
+  EXPECT_EQ(arena.allocate(kMiB).error().code, Code::kNoRoom);
+  EXPECT_EQ(arena.allocate(kMiB, 1).error().code, Code::kNoRoom);
+  arena.free(theirs->slot, kMiB);
+  ASSERT_TRUE(arena.allocate(kMiB));
+  EXPECT_NE(arena.memory_of(0).id, id);
+}
+
+TEST(Arena, an_owners_number_used_again_does_not_get_the_memory_of_the_one_before) {
+  Arena arena(shared_segments(), 2 * kMiB, 1);
+  const auto theirs = arena.allocate(kMiB, 1);
+  const uint64_t id = arena.memory_of(0).id;
+  arena.free(theirs->slot, kMiB);
+  arena.disown(0, kNobody);
+  ASSERT_TRUE(arena.allocate(kMiB, 1));
+  EXPECT_NE(arena.memory_of(0).id, id);
+}
+
+TEST(Arena, memory_that_is_not_shared_has_no_readers) {
+  Arena arena(anonymous_segments(), 2 * kMiB, 1);
+  const auto own = arena.allocate(kMiB);
+  EXPECT_EQ(arena.memory_of(0).fd, -1);
+  EXPECT_EQ(arena.sealed_memory_of(own->slot.segment).error().code, Code::kUnsupported);
+}
+
 class NoMemory final : public SegmentSource {
  public:
   Result<std::unique_ptr<Segment>> map(uint64_t) override { return fail(Code::kNoMemory, "none"); }

@@ -27,16 +27,17 @@ uint32_t SlotAllocator::slots_per_segment(const SlotOptions& options, uint64_t s
   return static_cast<uint32_t>(std::min<uint64_t>(slots, UINT32_MAX));
 }
 
-uint64_t SlotAllocator::class_for(uint64_t bytes) const {
+uint64_t SlotAllocator::class_for(uint64_t bytes, SlotOwner owner) const {
   // Compared before rounding: a hostile size must not wrap round.
   if (bytes > options_.segment_bytes) return 0;
   const uint64_t size = base::round_up(std::max<uint64_t>(bytes, 1), options_.unit);
   if (slots_per_segment(options_, size) == 0) return 0;
-  const auto live = classes_.lower_bound(size);
-  if (live != classes_.end() && live->first == size) return size;
-  if (classes_.size() < options_.exact_classes) return size;
+  const auto first = classes_.lower_bound({owner, 0}), end = classes_.lower_bound({owner + 1, 0});
+  const auto live = classes_.lower_bound({owner, size});
+  if (live != end && live->first.slot_bytes == size) return size;
+  if (static_cast<uint64_t>(std::distance(first, end)) < options_.exact_classes) return size;
   const uint64_t fraction = fraction_for(size);
-  return live == classes_.end() ? fraction : std::min(live->first, fraction);
+  return live == end ? fraction : std::min(live->first.slot_bytes, fraction);
 }
 
 // The largest k for which a segment cut into 2^k slots still has slots of `size`.
@@ -49,15 +50,17 @@ uint64_t SlotAllocator::fraction_for(uint64_t size) const {
   }
 }
 
-Result<Slot> SlotAllocator::allocate(uint64_t bytes) {
-  const uint64_t slot_bytes = class_for(bytes);
+Result<Slot> SlotAllocator::allocate(uint64_t bytes, SlotOwner owner) {
+  const uint64_t slot_bytes = class_for(bytes, owner);
   if (slot_bytes == 0) return fail(Code::kLimitExceeded, "larger than a segment");
-  auto found = classes_.find(slot_bytes);
+  const ClassName name{owner, slot_bytes};
+  auto found = classes_.find(name);
   if (found == classes_.end() || found->second.segments_with_room.empty()) {
     if (free_segments_.empty()) return fail(Code::kNoRoom, "no free slot and no free segment");
-    assign(free_segments_.back(), slot_bytes);
-    free_segments_.pop_back();
-    found = classes_.find(slot_bytes);
+    const auto next = free_segment_for(owner);
+    assign(*next, name);
+    free_segments_.erase(next);
+    found = classes_.find(name);
   }
   const uint32_t number = found->second.segments_with_room.back();
   Segment& segment = segments_[number];
@@ -76,6 +79,14 @@ Result<Slot> SlotAllocator::allocate(uint64_t bytes) {
   return Slot{number, index, slot_bytes};
 }
 
+// There is one.
+std::vector<uint32_t>::iterator SlotAllocator::free_segment_for(SlotOwner owner) {
+  for (auto next = free_segments_.end(); next-- != free_segments_.begin();) {
+    if (segments_[*next].owner == owner) return next;
+  }
+  return free_segments_.end() - 1;
+}
+
 void SlotAllocator::take(uint32_t number, uint32_t index, uint64_t bytes) {
   Segment& segment = segments_[number];
   TERRACE_ASSERT(index < segment.slots && !segment.is_taken[index]);
@@ -84,7 +95,7 @@ void SlotAllocator::take(uint32_t number, uint32_t index, uint64_t bytes) {
   usage_.used_bytes += base::round_up(std::max<uint64_t>(bytes, 1), options_.unit);
   usage_.slot_bytes += segment.slot_bytes;
   if (segment.taken == segment.slots && !segment.quarantined) {
-    std::erase(classes_.find(segment.slot_bytes)->second.segments_with_room, number);
+    std::erase(class_of(number).segments_with_room, number);
   }
 }
 
@@ -100,7 +111,7 @@ void SlotAllocator::free(const Slot& slot, uint64_t bytes) {
   usage_.used_bytes -= size;
   usage_.slot_bytes -= segment.slot_bytes;
   if (!segment.quarantined && segment.taken == segment.slots) {
-    classes_.find(segment.slot_bytes)->second.segments_with_room.push_back(slot.segment);
+    class_of(slot.segment).segments_with_room.push_back(slot.segment);
   }
   if (--segment.taken == 0 && !segment.quarantined) {
     drop_class_of(slot.segment);
@@ -109,34 +120,35 @@ void SlotAllocator::free(const Slot& slot, uint64_t bytes) {
 }
 
 // All or nothing, and what it has had no slot's taking or freeing has to ask for.
-void SlotAllocator::assign(uint32_t number, uint64_t slot_bytes) {
+void SlotAllocator::assign(uint32_t number, ClassName name) {
   Segment& segment = segments_[number];
   TERRACE_ASSERT(segment.slot_bytes == 0 && !segment.quarantined);
   const uint32_t slots =
-      slots_per_segment(options_, slot_bytes) + (TERRACE_MUTANT("memory.one_slot_too_many") ? 1 : 0);
+      slots_per_segment(options_, name.slot_bytes) + (TERRACE_MUTANT("memory.one_slot_too_many") ? 1 : 0);
   TERRACE_ASSERT(slots > 0);
   std::vector<bool> is_taken(slots);
   segment.free_list.reserve(slots);
-  Class& owner = class_with_room(slot_bytes);
-  segment.slot_bytes = slot_bytes;
+  Class& its_class = class_with_room(name);
+  segment.owner = name.owner;
+  segment.slot_bytes = name.slot_bytes;
   segment.slots = slots;
   segment.fresh = 0;
   segment.free_list.clear();
   segment.is_taken = std::move(is_taken);
-  ++owner.segments;
-  owner.segments_with_room.push_back(number);
+  ++its_class.segments;
+  its_class.segments_with_room.push_back(number);
   usage_.segment_bytes += options_.segment_bytes;
   ++usage_.segments;
   usage_.classes = static_cast<uint32_t>(classes_.size());
 }
 
 // The class, made when there is none, with room for one segment more.
-SlotAllocator::Class& SlotAllocator::class_with_room(uint64_t slot_bytes) {
-  const auto known = classes_.find(slot_bytes);
+SlotAllocator::Class& SlotAllocator::class_with_room(ClassName name) {
+  const auto known = classes_.find(name);
   if (known == classes_.end()) {
     Class made;
     made.segments_with_room.reserve(kSegmentsFirst);
-    return classes_.emplace(slot_bytes, std::move(made)).first->second;
+    return classes_.emplace(name, std::move(made)).first->second;
   }
   auto& list = known->second.segments_with_room;
   const size_t needed = known->second.segments + 1;
@@ -144,11 +156,31 @@ SlotAllocator::Class& SlotAllocator::class_with_room(uint64_t slot_bytes) {
   return known->second;
 }
 
+SlotAllocator::Class& SlotAllocator::class_of(uint32_t number) {
+  const Segment& segment = segments_[number];
+  return classes_.find({segment.owner, segment.slot_bytes})->second;
+}
+
+void SlotAllocator::hand_over(uint32_t number, SlotOwner owner) {
+  Segment& segment = segments_[number];
+  if (segment.owner == owner) return;
+  if (segment.quarantined || segment.slot_bytes == 0) {
+    segment.owner = owner;
+    return;
+  }
+  Class& next = class_with_room({owner, segment.slot_bytes});
+  leave_class(number);
+  segment.owner = owner;
+  ++next.segments;
+  if (segment.taken < segment.slots) next.segments_with_room.push_back(number);
+  usage_.classes = static_cast<uint32_t>(classes_.size());
+}
+
 // Takes the segment out of its class; the slots it has taken, if any, keep their size until they are freed.
 void SlotAllocator::leave_class(uint32_t number) {
-  const auto owner = classes_.find(segments_[number].slot_bytes);
-  std::erase(owner->second.segments_with_room, number);
-  if (--owner->second.segments == 0) classes_.erase(owner);
+  const auto left = classes_.find({segments_[number].owner, segments_[number].slot_bytes});
+  std::erase(left->second.segments_with_room, number);
+  if (--left->second.segments == 0) classes_.erase(left);
   usage_.classes = static_cast<uint32_t>(classes_.size());
 }
 
@@ -177,7 +209,7 @@ Result<void> SlotAllocator::adopt_segment(uint32_t number, uint64_t slot_bytes) 
   if (segments_[number].slot_bytes != 0 || segments_[number].quarantined) {
     return fail(Code::kInvalidArgument, "the segment has a class already or is quarantined");
   }
-  assign(number, slot_bytes);
+  assign(number, {0, slot_bytes});
   std::erase(free_segments_, number);
   return {};
 }
@@ -255,6 +287,9 @@ uint32_t SlotAllocator::taken_in(uint32_t segment) const {
 }
 uint64_t SlotAllocator::slot_bytes_of(uint32_t segment) const {
   return segments_[segment].slot_bytes;
+}
+SlotOwner SlotAllocator::owner_of(uint32_t segment) const {
+  return segments_[segment].owner;
 }
 uint32_t SlotAllocator::segments() const {
   return options_.segments;

@@ -73,6 +73,50 @@ TEST(Slots, sixteen_sizes_are_exact_and_the_next_takes_a_larger_class) {
   EXPECT_EQ(slots.allocate(kMiB / 2 + 1).value().bytes, kMiB);
 }
 
+TEST(Slots, what_is_one_owners_is_no_others_until_its_last_slot_is_freed) {
+  SlotAllocator slots(small(2));
+  const Slot mine = slots.allocate(4096, 1).value();
+  const Slot theirs = slots.allocate(4096, 2).value();
+  EXPECT_NE(mine.segment, theirs.segment);
+  EXPECT_EQ(slots.owner_of(mine.segment), 1u);
+  EXPECT_EQ(slots.allocate(4096, 3).error().code, Code::kNoRoom);
+  EXPECT_EQ(slots.allocate(4096, 2).value().segment, theirs.segment);
+  slots.free(mine, 4096);
+  EXPECT_EQ(slots.allocate(4096, 3).value().segment, mine.segment);
+}
+
+TEST(Slots, an_owner_gets_the_segment_back_that_it_had_before) {
+  SlotAllocator slots(small(8));
+  const Slot first = slots.allocate(kMiB, 1).value();
+  const Slot second = slots.allocate(kMiB, 2).value();
+  slots.free(first, kMiB);
+  slots.free(second, kMiB);
+  EXPECT_EQ(slots.allocate(4096, 1).value().segment, first.segment);
+}
+
+TEST(Slots, each_owner_has_sixteen_exact_sizes) {
+  SlotAllocator slots(small(64));
+  for (uint64_t i = 1; i <= 16; ++i) ASSERT_TRUE(slots.allocate(i * 8192, 1));
+  EXPECT_EQ(slots.class_for(3 * 8192 - 4096, 1), 3u * 8192);
+  EXPECT_EQ(slots.class_for(3 * 8192 - 4096, 2), 3u * 8192 - 4096);
+}
+
+TEST(Slots, a_segment_handed_over_keeps_its_slots_and_gives_out_the_others) {
+  SlotAllocator slots(small(1));
+  const Slot taken = slots.allocate(kMiB / 2, 1).value();
+  slots.hand_over(taken.segment, 0);
+  EXPECT_EQ(slots.allocate(kMiB / 2, 1).error().code, Code::kNoRoom);
+  const Slot next = slots.allocate(kMiB / 2).value();
+  EXPECT_EQ(next.segment, taken.segment);
+  slots.hand_over(taken.segment, 3);  // full
+  slots.free(taken, kMiB / 2);
+  EXPECT_EQ(slots.allocate(kMiB / 2, 3).value().index, taken.index);
+  EXPECT_EQ(slots.usage().classes, 1u);
+  slots.free(taken, kMiB / 2);
+  slots.free(next, kMiB / 2);
+  EXPECT_EQ(slots.usage().classes, 0u);
+}
+
 TEST(Slots, usage_adds_up) {
   SlotAllocator slots(small());
   const Slot a = slots.allocate(5000).value();

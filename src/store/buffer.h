@@ -31,6 +31,7 @@ struct CallerMemory {
 class Buffer {
  public:
   std::span<std::byte> header() const {
+    if (private_header != nullptr) return {private_header, record::kHeaderBytes};
     return caller ? std::span(caller->header, record::kHeaderBytes) : slot_bytes.first(record::kHeaderBytes);
   }
   std::span<std::byte> payload() const {
@@ -62,6 +63,8 @@ class Buffer {
   }
 
   memory::Slot slot;
+  memory::SlotOwner owner = 0;       // who may write the slot's memory besides the store
+  std::byte* private_header = nullptr;  // of the page pool, where somebody else could write the slot's own
   std::span<std::byte> slot_bytes;
   record::BlockMeta meta;
   BlockId block = kNoBlock;

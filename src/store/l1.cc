@@ -3,9 +3,20 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "base/hooks.h"
 
 namespace terrace::store {
+
+namespace {
+
+// What competes for slots: those of one size and one owner. Sizes are whole pages.
+uint64_t bucket_of(uint64_t slot_bytes, memory::SlotOwner owner) {
+  TERRACE_ASSERT(owner < base::kPage);
+  return slot_bytes | owner;
+}
+
+}  // namespace
 
 L1::L1(std::unique_ptr<memory::Arena> arena, std::unique_ptr<policy::EvictionPolicy> policy,
        BlockTable& blocks, Hooks hooks)
@@ -26,15 +37,16 @@ uint64_t L1::budget() const {
   return options.segment_bytes * arena_->slots().segments();
 }
 
-Buffer* L1::allocate(const record::BlockMeta& meta) {
+Buffer* L1::allocate(const record::BlockMeta& meta, memory::SlotOwner owner) {
   const uint64_t bytes = record::record_bytes(meta.payload_bytes);
   bool took_segment = false;  // at most one a reservation (E2)
   for (;;) {
-    auto got = arena_->allocate(bytes);
+    auto got = arena_->allocate(bytes, owner);
     if (got) {
       auto buffer = std::make_unique<Buffer>();
       buffer->slot = got->slot;
       buffer->slot_bytes = got->bytes;
+      buffer->owner = owner;
       buffer->meta = meta;
       buffer->refs = 1;
       buffer->block = blocks_.acquire(meta.key);
@@ -47,7 +59,7 @@ Buffer* L1::allocate(const record::BlockMeta& meta) {
       return buffer.release();  // owned by its references; free() takes it back
     }
     if (got.error().code != Code::kNoRoom) return nullptr;
-    if (const auto leaf = coldest_free_leaf(arena_->slots().class_for(bytes))) {
+    if (const auto leaf = coldest_free_leaf(bucket_of(arena_->slots().class_for(bytes, owner), owner))) {
       evict(*leaf);
       continue;
     }
@@ -108,7 +120,8 @@ void L1::publish(Buffer* buffer, uint64_t time) {
   const policy::Rank rank = residency_.policy().rank({buffer->meta.key, time, true});
   const ResidenceId id =
       residency_.insert(buffer->block, buffer->meta.payload_bytes, reinterpret_cast<uint64_t>(buffer),
-                        buffer->slot.bytes, buffer->slot.segment, rank);
+                        bucket_of(buffer->slot.bytes, arena_->slots().owner_of(buffer->slot.segment)),
+                        buffer->slot.segment, rank);
   residency_.pin(id);
   residency_.drop_segment(buffer->slot.segment);
   residency_.drop_child(buffer->parent);
@@ -130,6 +143,18 @@ void L1::drop(BlockId block) {
   private_bytes_ += buffer->slot.bytes;
   residency_.hold_segment(buffer->slot.segment);
   if (buffer->refs == 0) free(buffer);
+}
+
+// A segment a call: the store's mutex is held.
+bool L1::disown(memory::SlotOwner owner, memory::SlotOwner to) {
+  const auto& slots = arena_->slots();
+  for (uint32_t segment = 0; segment < slots.segments(); ++segment) {
+    if (slots.owner_of(segment) != owner) continue;
+    arena_->disown(segment, to);
+    residency_.move_to_bucket(segment, bucket_of(slots.slot_bytes_of(segment), to));
+    return false;
+  }
+  return true;
 }
 
 // Members of a family leave together (E4); a leased one follows as soon as it may.
@@ -180,7 +205,7 @@ void L1::drain() {
 }
 
 void L1::free(Buffer* buffer) {
-  if (buffer->caller || buffer->staged) hooks_.freed(*buffer);
+  if (buffer->caller || buffer->staged || buffer->private_header != nullptr) hooks_.freed(*buffer);
   if (buffer->caller) {
     --buffers_;
     blocks_.release(buffer->block);

@@ -17,7 +17,8 @@ class L1 {
   // `owed`: the block must be written down before it may leave (E3). Answering true starts that, so that the
   // block becomes a candidate again later.
   using Owed = std::function<bool(BlockId)>;
-  // `freed`: nothing refers any more to a block in the caller's memory, or to one that never was resident.
+  // `freed`: nothing refers any more to a block in the caller's memory, or to one that never was resident, or
+  // whose header stands in a page of its own.
   using Freed = std::function<void(Buffer&)>;
   struct Hooks {
     Left left;
@@ -28,9 +29,11 @@ class L1 {
      Hooks hooks);
   ~L1();
 
-  // A private buffer with one reference, or null when no room can be made (E2). Keeps a reference to the
-  // block.
-  Buffer* allocate(const record::BlockMeta& meta);
+  // A private buffer with one reference, in a segment of the owner's, or null when no room can be made (E2).
+  // Keeps a reference to the block.
+  Buffer* allocate(const record::BlockMeta& meta, memory::SlotOwner owner = 0);
+  // The owner's segments are `to`'s (Arena::disown). False: call again, it has more of them.
+  bool disown(memory::SlotOwner owner, memory::SlotOwner to);
   // A buffer with one reference for a block in the caller's memory: no room of L1, never resident.
   Buffer* adopt_caller(const record::BlockMeta& meta, std::unique_ptr<CallerMemory> memory);
   // Drops a reference; frees the memory when it was the last one and L1 does not hold the buffer.

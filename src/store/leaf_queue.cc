@@ -17,11 +17,11 @@ void LeafQueue::make_room(uint64_t bucket) {
 }
 
 // Brings a valid candidate to the top and returns it without removing it.
-std::optional<LeafQueue::Entry> LeafQueue::settle(Heap& heap, const Judge& judge) {
+std::optional<LeafQueue::Entry> LeafQueue::settle(uint64_t bucket, Heap& heap, const Judge& judge) {
   auto& entries = heap.entries;
   while (!entries.empty()) {
     std::pop_heap(entries.begin(), entries.end(), std::greater<>());
-    const Verdict verdict = judge(entries.back());
+    const Verdict verdict = judge(bucket, entries.back());
     if (verdict == Verdict::kDrop) {
       entries.pop_back();
       continue;
@@ -36,7 +36,7 @@ std::optional<LeafQueue::Entry> LeafQueue::settle(Heap& heap, const Judge& judge
 std::optional<LeafQueue::Entry> LeafQueue::pop(uint64_t bucket, const Judge& judge) {
   const auto it = heaps_.find(bucket);
   if (it == heaps_.end()) return std::nullopt;
-  auto found = settle(it->second, judge);
+  auto found = settle(bucket, it->second, judge);
   auto& entries = it->second.entries;
   if (found) {
     std::pop_heap(entries.begin(), entries.end(), std::greater<>());
@@ -50,7 +50,7 @@ std::optional<LeafQueue::Entry> LeafQueue::pop_any(const Judge& judge) {
   std::optional<Entry> coldest;
   uint64_t bucket = 0;
   for (auto it = heaps_.begin(); it != heaps_.end();) {
-    const auto found = settle(it->second, judge);
+    const auto found = settle(it->first, it->second, judge);
     if (!found) {
       it = heaps_.erase(it);
       continue;

@@ -23,7 +23,8 @@ class LeafQueue {
   };
   // What an entry that came up is: still the coldest, warmer by now, or no candidate.
   enum class Verdict : uint8_t { kTake, kRequeue, kDrop };
-  using Judge = std::function<Verdict(Entry& entry)>;  // for kRequeue it updates entry.rank
+  // Of an entry of this bucket; for kRequeue it updates entry.rank.
+  using Judge = std::function<Verdict(uint64_t bucket, Entry& entry)>;
 
   void push(uint64_t bucket, Entry entry);
   // The next push to the bucket takes no memory.
@@ -38,7 +39,7 @@ class LeafQueue {
   struct Heap {
     std::vector<Entry> entries;
   };
-  static std::optional<Entry> settle(Heap& heap, const Judge& judge);
+  static std::optional<Entry> settle(uint64_t bucket, Heap& heap, const Judge& judge);
 
   std::map<uint64_t, Heap> heaps_;
 };

@@ -43,14 +43,16 @@ Result<void> StorageManager::check_blocks(const ReserveRequest& request) const {
   return {};
 }
 
-Result<std::vector<ReserveAnswer>> StorageManager::reserve(const ReserveRequest& request) {
+Result<std::vector<ReserveAnswer>> StorageManager::reserve(const ReserveRequest& request,
+                                                           memory::SlotOwner owner) {
   if (auto ok = check_blocks(request); !ok) return std::unexpected(ok.error());
   if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
   Lock lock(mutex_);
-  return reserve_locked(request);
+  return reserve_locked(request, owner);
 }
 
-std::vector<ReserveAnswer> StorageManager::reserve_locked(const ReserveRequest& request) {
+std::vector<ReserveAnswer> StorageManager::reserve_locked(const ReserveRequest& request,
+                                                          memory::SlotOwner owner) {
   std::vector<ReserveAnswer> answers(request.blocks.size());
   boost::unordered_flat_map<Key, ReserveOutcome, KeyHash> given;  // a key named twice is one key (K4)
   for (size_t i = 0; i < request.blocks.size(); ++i) {
@@ -61,7 +63,7 @@ std::vector<ReserveAnswer> StorageManager::reserve_locked(const ReserveRequest& 
       continue;
     }
     Buffer* buffer = nullptr;
-    answers[i].outcome = reserve_one(request, i, buffer);
+    answers[i].outcome = reserve_one(request, i, owner, buffer);
     if (answers[i].outcome == ReserveOutcome::kNoRoom) break;  // the rest too: what is stored is a prefix
     given.emplace(key, buffer == nullptr ? ReserveOutcome::kPresent : ReserveOutcome::kInFlight);
     if (buffer == nullptr) continue;
@@ -74,7 +76,8 @@ std::vector<ReserveAnswer> StorageManager::reserve_locked(const ReserveRequest& 
   return answers;
 }
 
-ReserveOutcome StorageManager::reserve_one(const ReserveRequest& request, size_t index, Buffer*& buffer) {
+ReserveOutcome StorageManager::reserve_one(const ReserveRequest& request, size_t index,
+                                           memory::SlotOwner owner, Buffer*& buffer) {
   const BlockSpec& spec = request.blocks[index];
   const Key& parent = index == 0 ? request.parent : request.blocks[index - 1].key;
   const BlockId block = blocks_.acquire(spec.key);
@@ -91,9 +94,10 @@ ReserveOutcome StorageManager::reserve_one(const ReserveRequest& request, size_t
     blocks_.set_parent(block, parent);
     join_family(block, spec.family, spec.member);
     record::BlockMeta meta{spec.key, spec.family, parent, request.root, spec.member, spec.bytes};
-    buffer = l1_->allocate(meta);
+    buffer = l1_->allocate(meta, owner);
     outcome = buffer == nullptr ? ReserveOutcome::kNoRoom : ReserveOutcome::kBuffer;
     if (buffer != nullptr) {
+      if (owner != 0) buffer->private_header = pages_.take();
       blocks_.begin_flight(block);
       ++reservations_;
       reserved_bytes_ += buffer->slot.bytes;
@@ -132,7 +136,7 @@ uint64_t StorageManager::write_bytes_of(const ReserveRequest& request) const {
 }
 
 Result<std::vector<ReserveAnswer>> StorageManager::reserve_wait(const ReserveRequest& request,
-                                                                Timeout timeout) {
+                                                                Timeout timeout, memory::SlotOwner owner) {
   if (auto ok = check_blocks(request); !ok) return std::unexpected(ok.error());
   if (auto ok = check_arena(); !ok) return std::unexpected(ok.error());
   const auto deadline = deadline_of(timeout);
@@ -144,7 +148,7 @@ Result<std::vector<ReserveAnswer>> StorageManager::reserve_wait(const ReserveReq
       const uint64_t wanted = write_bytes_of(request);
       // A batch larger than the bound goes alone.
       const bool credit = write_bytes_ == 0 || write_bytes_ + wanted <= store_credit_max_;
-      if (credit) answers = reserve_locked(request);
+      if (credit) answers = reserve_locked(request, owner);
       const bool room = credit && (answers.empty() || answers.back().outcome != ReserveOutcome::kNoRoom);
       if (room) {
         for (ReserveAnswer& answer : answers) {
@@ -236,6 +240,7 @@ void StorageManager::queue_commit(Buffer* buffer, const std::shared_ptr<Batch>& 
 
 // Nothing refers any more to a block that L1 never held.
 void StorageManager::freed(Buffer& buffer) {
+  pages_.give(std::exchange(buffer.private_header, nullptr));
   if (std::exchange(buffer.staged, false)) {
     --blocks_[buffer.block].staged;
     blocks_.end_flight(buffer.block);

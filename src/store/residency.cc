@@ -138,9 +138,23 @@ void Residency::queue_if_candidate(ResidenceId id) {
   leaves_.push(residence.bucket, {residence.rank, id, residence.generation});
 }
 
-LeafQueue::Verdict Residency::judge(LeafQueue::Entry& entry) {
+void Residency::move_to_bucket(uint32_t segment, uint64_t bucket) {
+  leaves_.make_room(bucket);
+  for (const BlockId block : blocks_in(segment)) {
+    const ResidenceId id = find(block);
+    Residence& residence = residences_[id];
+    if (residence.bucket == bucket) continue;
+    residence.bucket = bucket;  // an entry in the old one counts no more
+    residence.queued = false;
+    queue_if_candidate(id);
+  }
+}
+
+LeafQueue::Verdict Residency::judge(uint64_t bucket, LeafQueue::Entry& entry) {
   Residence& residence = residences_[entry.id];
-  if (residence.generation != entry.generation) return LeafQueue::Verdict::kDrop;
+  if (residence.generation != entry.generation || residence.bucket != bucket) {
+    return LeafQueue::Verdict::kDrop;
+  }
   if (residence.pins > 0 || children_[residence.block] > 0) {
     TERRACE_PROBE("store.leaf_is_one_no_more");
     residence.queued = false;  // queued again when the last pin or child goes
@@ -159,11 +173,12 @@ std::optional<BlockId> Residency::taken(std::optional<LeafQueue::Entry> entry) {
 }
 
 std::optional<BlockId> Residency::coldest_leaf(uint64_t bucket) {
-  return taken(leaves_.pop(bucket, [this](LeafQueue::Entry& entry) { return judge(entry); }));
+  return taken(
+      leaves_.pop(bucket, [this](uint64_t of, LeafQueue::Entry& entry) { return judge(of, entry); }));
 }
 
 std::optional<BlockId> Residency::coldest_leaf() {
-  return taken(leaves_.pop_any([this](LeafQueue::Entry& entry) { return judge(entry); }));
+  return taken(leaves_.pop_any([this](uint64_t of, LeafQueue::Entry& entry) { return judge(of, entry); }));
 }
 
 std::vector<BlockId> Residency::coldest_segment(uint32_t domain) const {

@@ -64,6 +64,9 @@ class Residency {
   void hold_segment(uint32_t segment);
   void drop_segment(uint32_t segment);
 
+  // The segment's blocks compete for slots of another bucket now.
+  void move_to_bucket(uint32_t segment, uint64_t bucket);
+
   // A leaf that was handed out as the coldest and did not leave.
   void reconsider(BlockId block) {
     if (const ResidenceId id = find(block); id != kNoResidence) queue_if_candidate(id);
@@ -91,7 +94,7 @@ class Residency {
   };
   void grow();
   void queue_if_candidate(ResidenceId id);
-  LeafQueue::Verdict judge(LeafQueue::Entry& entry);
+  LeafQueue::Verdict judge(uint64_t bucket, LeafQueue::Entry& entry);
   std::optional<BlockId> taken(std::optional<LeafQueue::Entry> entry);
 
   const uint32_t tier_;

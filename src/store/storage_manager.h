@@ -75,8 +75,10 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
 
   // As terrace::Store; see there.
   Outcome<Key> open_namespace(const Namespace& fields);
-  Result<std::vector<ReserveAnswer>> reserve(const ReserveRequest& request);
-  Result<std::vector<ReserveAnswer>> reserve_wait(const ReserveRequest& request, Timeout timeout);
+  // `owner` is whose process fills the buffers: 0 this one's, a session's number in a server.
+  Result<std::vector<ReserveAnswer>> reserve(const ReserveRequest& request, memory::SlotOwner owner = 0);
+  Result<std::vector<ReserveAnswer>> reserve_wait(const ReserveRequest& request, Timeout timeout,
+                                                  memory::SlotOwner owner = 0);
   Result<void> commit(std::span<Reservation> reservations, const Notify& notify);
   Result<std::vector<ReserveOutcome>> put(const ReserveRequest& request, std::span<const RegionSlice> from,
                                           const Notify& notify);
@@ -101,6 +103,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   // Keys of a stream that it was not asked for any more, behind its hole (Q5).
   void count_behind_hole(std::span<const Key> keys) TERRACE_EXCLUDES(mutex_);
   static uint64_t l1_bytes_of(uint64_t payload_bytes) { return record::record_bytes(payload_bytes); }
+  L1Mode l1_mode() const { return mode_; }
   uint64_t l1_budget() const { return mode_ == L1Mode::kOff ? 0 : options_.l1.budget; }
   // Blocks until the operation's result is there. False when the executor stops first.
   bool wait(const GetOperation& operation);
@@ -112,6 +115,23 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   Result<uint64_t> set_l1_mode(L1Mode mode);
   Result<uint64_t> drain_tier(std::string_view name, Timeout timeout);
   Result<void> resume_tier(std::string_view name);
+
+  // --- for a server, whose clients reach L1 through memory they map
+  // Where the bytes of a buffer stand. `memory` names SharedMemory::id.
+  struct SharedBytes {
+    uint64_t memory = 0;
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+  };
+  // Of a reservation of an owner's, before it is committed; the memory is for that owner alone until then.
+  std::pair<SharedBytes, memory::SharedMemory> place_of(const Reservation& reservation) const;
+  // Of leased blocks; the memory is sealed. Errors: kUnsupported where it is not shared.
+  Result<std::vector<std::pair<SharedBytes, memory::SharedMemory>>> places_of(const Blocks& blocks);
+  // The owner is gone; what it committed stays. Its memory is the store's when its process `has_ended`, and
+  // else used no more, once empty: the process may write there.
+  void disown(memory::SlotOwner owner, bool has_ended) TERRACE_EXCLUDES(mutex_);
+  // Ids of memory that was replaced since the last call.
+  std::vector<uint64_t> take_replaced_memory() TERRACE_EXCLUDES(mutex_);
 
   // Handles give back what they hold.
   void abort(Buffer* buffer) TERRACE_EXCLUDES(mutex_);
@@ -166,9 +186,10 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   base::TimePoint deadline_of(Timeout timeout) const;
 
   // --- store
-  std::vector<ReserveAnswer> reserve_locked(const ReserveRequest& request) TERRACE_REQUIRES(mutex_);
-  ReserveOutcome reserve_one(const ReserveRequest& request, size_t index, Buffer*& buffer)
+  std::vector<ReserveAnswer> reserve_locked(const ReserveRequest& request, memory::SlotOwner owner)
       TERRACE_REQUIRES(mutex_);
+  ReserveOutcome reserve_one(const ReserveRequest& request, size_t index, memory::SlotOwner owner,
+                             Buffer*& buffer) TERRACE_REQUIRES(mutex_);
   uint64_t write_bytes_of(const ReserveRequest& request) const TERRACE_REQUIRES(mutex_);
   void commit_one(Buffer* buffer, uint64_t time, const std::shared_ptr<Batch>& batch)
       TERRACE_REQUIRES(mutex_);
@@ -358,10 +379,10 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
 
   mutable base::Mutex mutex_;
   BlockTable blocks_ TERRACE_GUARDED_BY(mutex_);
+  PagePool pages_ TERRACE_GUARDED_BY(mutex_);  // outlives L1, whose buffers give pages back
   std::unique_ptr<L1> l1_ TERRACE_GUARDED_BY(mutex_);
   std::vector<TierState> tiers_ TERRACE_GUARDED_BY(mutex_);
   NamespaceTable namespaces_ TERRACE_GUARDED_BY(mutex_);
-  PagePool pages_ TERRACE_GUARDED_BY(mutex_);
   uint64_t last_use_time_ TERRACE_GUARDED_BY(mutex_) = 0;
   bool owes_ TERRACE_GUARDED_BY(mutex_) = false;           // some tier is written when L1 lets go
   bool writes_on_hit_ TERRACE_GUARDED_BY(mutex_) = false;  // some tier is written when a block is seen again

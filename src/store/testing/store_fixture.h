@@ -25,7 +25,7 @@ class StoreTest : public ::testing::Test {
     StoreParts parts;
     parts.clock = &executor_;
     parts.executor = &executor_;
-    parts.segments = memory::heap_segments();
+    parts.segments = segments_();
     tiers_.clear();
     for (size_t i = 0; i < tiers; ++i) {
       auto tier = std::make_unique<ScriptedTier>("tier" + std::to_string(i + 1));
@@ -137,6 +137,7 @@ class StoreTest : public ::testing::Test {
 
   base::VirtualExecutor executor_{1};
   StoreOptions options_;
+  std::unique_ptr<memory::SegmentSource> (*segments_)() = memory::heap_segments;
   std::function<void()> prepare_;  // scripts the tiers before they start
   std::vector<ScriptedTier*> tiers_;
   std::shared_ptr<StorageManager> manager_;

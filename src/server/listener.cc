@@ -1,0 +1,84 @@
+#include "server/listener.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace terrace::server {
+namespace {
+
+constexpr int kBacklog = 128;
+
+std::unexpected<Failure> refused(const char* what, const std::string& path, int error) {
+  const Code code = error == EACCES || error == EPERM ? Code::kPermission : Code::kIo;
+  return failure(code, fmt::format("socket: {} {}: {}", what, path, std::strerror(error)), error);
+}
+
+Outcome<void> check_directory(const std::string& directory) {
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return refused("cannot make the directory", directory, errno);
+  struct stat status{};
+  if (::stat(directory.c_str(), &status) != 0) return refused("cannot look at", directory, errno);
+  if (!S_ISDIR(status.st_mode)) return refused("not a directory:", directory, ENOTDIR);
+  if ((status.st_mode & 077) != 0 || status.st_uid != ::geteuid()) {
+    return failure(Code::kPermission,
+                   fmt::format("socket: the directory {} must be this user's alone: owner {}, mode 0700; it is "
+                               "owner {}, mode {:04o}",
+                               directory, ::geteuid(), status.st_uid, status.st_mode & 07777));
+  }
+  return {};
+}
+
+}  // namespace
+
+Listener::Listener(std::string path, io::Descriptor lock, io::Descriptor socket)
+    : path_(std::move(path)), lock_(std::move(lock)), socket_(std::move(socket)) {}
+
+Listener::~Listener() {
+  if (socket_.get() >= 0) ::unlink(path_.c_str());  // under the lock: it is ours
+}
+
+Outcome<Listener> Listener::open(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  constexpr size_t kLongest = sizeof address.sun_path - 1;
+  if (path.empty() || path.size() > kLongest) {
+    return failure(Code::kInvalidArgument,
+                   fmt::format("socket: '{}' has {} bytes; a socket's path has 1 to {}", path, path.size(), kLongest));
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const std::string directory = std::filesystem::absolute(path).parent_path();
+  if (auto ok = check_directory(directory); !ok) return std::unexpected(ok.error());
+
+  const std::string lock_path = path + ".lock";
+  io::Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (lock.get() < 0) return refused("cannot open", lock_path, errno);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return failure(Code::kInUse, fmt::format("socket: another server listens at {}", path), errno);
+  }
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0) {
+    if (!S_ISSOCK(status.st_mode))
+      return failure(Code::kForeign, fmt::format("socket: {} is there and is no socket", path));
+    ::unlink(path.c_str());  // nobody holds its lock: of a server that is dead
+  }
+  io::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket.get() < 0) return refused("no socket for", path, errno);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return refused("cannot bind", path, errno);
+  if (::chmod(path.c_str(), 0600) != 0 || ::listen(socket.get(), kBacklog) != 0)
+    return refused("cannot listen at", path, errno);
+  return Listener(path, std::move(lock), std::move(socket));
+}
+
+}  // namespace terrace::server

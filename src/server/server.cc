@@ -1,0 +1,228 @@
+#include "server/server.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <thread>
+#include <list>
+#include <map>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "server/listener.h"
+#include "server/session.h"
+#include "store/open_parts.h"
+
+namespace terrace::server {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr uint32_t kSessionsMax = 1024;  // quarantined ones too; a session's number fits a page's offset
+constexpr size_t kWorkers = 16;          // for requests that wait
+constexpr auto kCloseWithin = std::chrono::seconds(2);
+constexpr auto kAcceptAgain = std::chrono::milliseconds(100);
+
+}  // namespace
+
+class Server::State final : public Host {
+ public:
+  State(Listener listener, std::shared_ptr<store::StorageManager> store, std::vector<uid_t> also_allow)
+      : store_(std::move(store)),
+        also_allow_(std::move(also_allow)),
+        listener_(std::move(listener)),
+        incoming_(io_, listener_.fd()),
+        accept_timer_(io_) {
+    for (uint32_t number = kSessionsMax; number > 0; --number) free_numbers_.push_back(number);
+  }
+  ~State() override { incoming_.release(); }
+
+  void run() {
+    await_client();
+    io_.run();
+    if (closer_.joinable()) closer_.join();
+    workers_.join();
+    io_.restart();
+    io_.run();  // what workers left to do; the last session goes with it
+  }
+
+  void stop() {
+    asio::post(io_, [this] { end(); });
+  }
+
+  ServerStats stats() {
+    std::promise<ServerStats> told;
+    asio::post(io_, [this, &told] {
+      ServerStats stats;
+      for (const auto& [number, client] : clients_) {
+        ++(client.session->closed() ? stats.quarantined : stats.sessions);
+        stats.leases += client.session->leases();
+        stats.reservations += client.session->reservations();
+      }
+      told.set_value(stats);
+    });
+    return told.get_future().get();
+  }
+
+  // --- Host
+
+  store::StorageManager& store() override { return *store_; }
+  asio::io_context& io() override { return io_; }
+  void run_apart(std::function<void()> work) override { asio::post(workers_, std::move(work)); }
+
+  void announce_replaced() override {
+    const auto memories = store_->take_replaced_memory();
+    if (memories.empty()) return;
+    for (auto& [number, client] : clients_) client.session->replaced(memories);
+  }
+
+  void gone(uint32_t number, bool has_ended) override {
+    run_apart([this, number, has_ended] {
+      store_->disown(number, has_ended);
+      asio::post(io_, [this, number] { free_numbers_.push_back(number); });
+    });
+  }
+
+  // A live process may read what it leased: that stays until it has ended.
+  void left(Session& session) override {
+    if (session.leases() == 0 || has_ended(session.peer())) forget(session.number());
+  }
+
+ private:
+  struct Client {
+    std::shared_ptr<Session> session;
+    std::unique_ptr<asio::posix::stream_descriptor> end;  // of its process
+  };
+
+  void await_client() {
+    incoming_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+      if (!error) accept_clients();
+    });
+  }
+
+  void accept_clients() {
+    for (;;) {
+      io::Descriptor socket(::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      if (socket.get() >= 0) {
+        try {
+          admit(std::move(socket));
+        } catch (const std::exception& error) {  // no memory, no descriptor: this client's misfortune alone
+          base::log::warn("a client could not be taken in: {}", error.what());
+        }
+        continue;
+      }
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return await_client();
+      base::log::warn("no client can be accepted for now: {}", std::strerror(errno));  // no descriptor, mostly
+      accept_timer_.expires_after(kAcceptAgain);
+      accept_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) accept_clients();
+      });
+      return;
+    }
+  }
+
+  void admit(io::Descriptor socket) {
+    auto peer = peer_of(socket.get());
+    wire::FrameSocket frames(std::move(socket));
+    if (!peer) return turn_away(frames, peer.error().code, to_string(peer.error()));
+    if (peer->uid != ::geteuid() && std::ranges::find(also_allow_, peer->uid) == also_allow_.end()) {
+      return turn_away(frames, Code::kPermission,
+                       fmt::format("user {} may not connect: allowed is user {}", peer->uid, ::geteuid()));
+    }
+    if (free_numbers_.empty()) {
+      return turn_away(frames, Code::kLimitExceeded,
+                       fmt::format("{} sessions are connected or in quarantine: no more are taken", kSessionsMax));
+    }
+    const int process = ::fcntl(peer->process.get(), F_DUPFD_CLOEXEC, 0);  // asio closes its own
+    if (process < 0) return turn_away(frames, Code::kLimitExceeded, "the server has no descriptor left");
+    auto end = std::make_unique<asio::posix::stream_descriptor>(io_, process);
+    const uint32_t number = free_numbers_.back();
+    free_numbers_.pop_back();  // the session's end gives it back
+    Client client{std::make_shared<Session>(*this, std::move(frames), std::move(*peer), number), std::move(end)};
+    client.end->async_wait(asio::posix::stream_descriptor::wait_read,
+                           [this, number](const boost::system::error_code& error) {
+                             if (!error) forget(number);
+                           });
+    const auto session = client.session;
+    clients_.emplace(number, std::move(client));
+    session->start();
+  }
+
+  static void turn_away(wire::FrameSocket& socket, Code code, const std::string& why) {
+    flatbuffers::FlatBufferBuilder builder;
+    const auto failed = wire::CreateFailedDirect(builder, static_cast<uint8_t>(code), why.c_str());
+    builder.Finish(wire::CreateMessage(builder, 0, wire::Body::Failed, failed.Union()), wire::MessageIdentifier());
+    (void)socket.send(builder);  // it goes at once, or the client sees the end only
+  }
+
+  // The process has ended: nobody can touch what it had any more.
+  void forget(uint32_t number) {
+    const auto found = clients_.find(number);
+    if (found == clients_.end()) return;
+    Client client = std::move(found->second);
+    clients_.erase(found);
+    client.session->close();
+  }
+
+  void end() {
+    incoming_.cancel();
+    accept_timer_.cancel();
+    while (!clients_.empty()) forget(clients_.begin()->first);
+    // Not a worker's: those may wait for what only this ends.
+    if (!closer_.joinable()) closer_ = std::jthread([this] { store_->close(kCloseWithin).value_or(0); });
+  }
+
+  std::shared_ptr<store::StorageManager> store_;
+  const std::vector<uid_t> also_allow_;
+  asio::io_context io_{1};
+  asio::thread_pool workers_{kWorkers};
+  std::jthread closer_;
+  Listener listener_;
+  asio::posix::stream_descriptor incoming_;
+  asio::steady_timer accept_timer_;
+  std::map<uint32_t, Client> clients_;  // by number; quarantined ones too
+  std::vector<uint32_t> free_numbers_;
+};
+
+Outcome<std::unique_ptr<Server>> Server::open(const ServerOptions& options) {
+  if (auto ok = options.store.validate(); !ok) return std::unexpected(ok.error());
+  auto listener = Listener::open(options.socket);
+  if (!listener) return std::unexpected(listener.error());
+  auto parts = store::open_parts(options.store);
+  if (!parts) return std::unexpected(parts.error());
+  parts->segments = memory::shared_segments();
+  auto manager = store::StorageManager::create(options.store, std::move(*parts));
+  if (!manager) return std::unexpected(manager.error());
+  (*manager)->warm_in_background();
+  auto state = std::make_unique<State>(std::move(*listener), std::move(*manager), options.also_allow);
+  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Server::~Server() = default;
+
+void Server::run() {
+  state_->run();
+}
+
+void Server::stop() {
+  state_->stop();
+}
+
+ServerStats Server::stats() {
+  return state_->stats();
+}
+
+}  // namespace terrace::server

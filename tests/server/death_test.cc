@@ -1,0 +1,96 @@
+// A client that dies or hangs up leaves nothing behind that anybody still waits for.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lab/kit/child_process.h"
+#include "server/peer.h"
+#include "server/server_fixture.h"
+
+namespace terrace::server_tests {
+namespace {
+
+class Death : public ServerTest {
+ protected:
+  void SetUp() override {
+    ServerTest::SetUp();
+    fifo_ = directory_ / "ready";
+    ASSERT_EQ(::mkfifo(fifo_.c_str(), 0600), 0);
+    start();
+  }
+  // A client process, once it has done what its role says.
+  std::unique_ptr<lab::ChildProcess> begin(const std::string& role) {
+    auto peer = std::make_unique<lab::ChildProcess>(peer_words(role, options_.socket, fifo_));
+    const int fd = ::open(fifo_.c_str(), O_RDONLY | O_CLOEXEC);
+    char line = 0;
+    EXPECT_EQ(::read(fd, &line, 1), 1) << role;
+    ::close(fd);
+    return peer;
+  }
+
+  std::string fifo_;
+};
+
+TEST_F(Death, in_the_middle_of_a_fill_leaves_no_reservation) {
+  const auto peer = begin("fills");
+  EXPECT_EQ(server_->stats().reservations, 4u);
+  peer->kill_now();
+  EXPECT_TRUE(becomes([](const auto& stats) { return stats.sessions == 0 && stats.reservations == 0; }));
+  TestClient next(options_.socket);
+  EXPECT_EQ(next.lookup(1, 4), 0u) << "never committed";
+  EXPECT_EQ(next.store(1, 4), 4u);
+}
+
+TEST_F(Death, with_leases_gives_them_back) {
+  TestClient writer(options_.socket);
+  ASSERT_EQ(writer.store(1, 4), 4u);
+  const auto peer = begin("leases");
+  EXPECT_EQ(server_->stats().leases, 1u);
+  peer->kill_now();
+  EXPECT_TRUE(becomes([](const auto& stats) { return stats.sessions == 1 && stats.leases == 0; }));
+}
+
+TEST_F(Death, in_the_middle_of_gets_leaves_nothing) {
+  TestClient writer(options_.socket);
+  ASSERT_EQ(writer.store(1, 4), 4u);
+  const auto peer = begin("asks_on");
+  peer->kill_now();
+  EXPECT_TRUE(becomes([](const auto& stats) { return stats.sessions == 1 && stats.leases == 0; }));
+  EXPECT_EQ(writer.get(1, 4).blocks.size(), 4u);
+}
+
+TEST_F(Death, a_closed_socket_of_a_live_process_keeps_what_it_may_still_read_until_it_ends) {
+  TestClient writer(options_.socket);
+  ASSERT_EQ(writer.store(1, 4), 4u);
+  const auto peer = begin("hangs_up");
+  EXPECT_TRUE(becomes([](const auto& stats) { return stats.quarantined == 1; }));
+  EXPECT_EQ(server_->stats().leases, 1u);
+  peer->kill_now();
+  EXPECT_TRUE(becomes([](const auto& stats) { return stats.quarantined == 0 && stats.leases == 0; }));
+}
+
+TEST_F(Death, what_a_dead_client_committed_stays) {
+  {
+    const auto filler = begin("fills");
+    TestClient writer(options_.socket);
+    ASSERT_EQ(writer.store(11, 4), 4u);
+    filler->kill_now();
+  }
+  TestClient reader(options_.socket);
+  const auto got = reader.get(11, 4);
+  EXPECT_EQ(got.blocks.size(), 4u);
+  EXPECT_TRUE(reader.holds_right_bytes(got, 11));
+}
+
+TEST_F(Death, of_the_server_ends_every_request_with_an_error) {
+  TestClient client(options_.socket);
+  ASSERT_EQ(client.store(1, 4), 4u);
+  const auto held = client.get(1, 4);
+  stop();
+  EXPECT_EQ(client.lookup(1, 4), 0u);
+  EXPECT_EQ(client.error, Code::kClosed);
+  EXPECT_TRUE(client.holds_right_bytes(held, 1)) << "mapped as long as it is held";
+}
+
+}  // namespace
+}  // namespace terrace::server_tests

@@ -1,0 +1,105 @@
+// Two clients, one cache: what one stored the other reads, in place.
+#include <atomic>
+
+#include "memory/mapping.h"
+#include "server/server_fixture.h"
+
+namespace terrace::server_tests {
+namespace {
+
+class Sharing : public ServerTest {};
+
+TEST_F(Sharing, what_one_client_stored_another_one_reads_in_place) {
+  start();
+  TestClient writer(options_.socket), reader(options_.socket);
+  ASSERT_TRUE(writer.connected() && reader.connected()) << writer.message << reader.message;
+  ASSERT_EQ(writer.store(1, 5), 5u);
+  EXPECT_EQ(reader.lookup(1, 8), 5u);
+  const auto got = reader.get(1, 8);
+  ASSERT_EQ(got.blocks.size(), 5u);
+  EXPECT_TRUE(reader.holds_right_bytes(got, 1));
+  EXPECT_EQ(got.reasons, (std::vector{MissReason::kUnknown, MissReason::kBehindHole, MissReason::kBehindHole}));
+}
+
+TEST_F(Sharing, a_client_reads_what_it_stored_itself) {
+  start();
+  TestClient client(options_.socket);
+  ASSERT_EQ(client.store(1, 3), 3u);
+  const auto got = client.get(1, 3);
+  EXPECT_EQ(got.blocks.size(), 3u);
+  EXPECT_TRUE(client.holds_right_bytes(got, 1));
+  EXPECT_EQ(client.store(1, 3), 0u) << "present";
+}
+
+TEST_F(Sharing, leases_are_counted_and_given_back) {
+  start();
+  TestClient client(options_.socket);
+  ASSERT_EQ(client.store(1, 3), 3u);
+  const auto got = client.get(1, 3);
+  EXPECT_EQ(server_->stats().leases, 1u);
+  client.release(got.lease);
+  EXPECT_TRUE(becomes([](const auto& stats) { return stats.leases == 0; }));
+}
+
+TEST_F(Sharing, what_is_removed_is_found_by_nobody) {
+  start();
+  TestClient writer(options_.socket), reader(options_.socket);
+  ASSERT_EQ(writer.store(1, 4), 4u);
+  EXPECT_EQ(writer.remove(2, 1), 1u);
+  EXPECT_EQ(reader.lookup(1, 4), 1u);
+}
+
+TEST_F(Sharing, blocks_come_back_from_the_disk_for_any_client) {
+  TierOptions disk;
+  disk.disk.paths = {directory_ / "store"};
+  disk.disk.capacity = 64 << 20;
+  options_.store.tiers = {disk};
+  start();
+  TestClient writer(options_.socket), reader(options_.socket);
+  for (uint32_t chain = 0; chain < 20; ++chain) ASSERT_EQ(writer.store(1 + 100 * chain, 10), 10u);
+  // L1 holds the last ones; what it has no room for comes from the disk, into memory only the server writes.
+  size_t delivered = 0;
+  for (uint32_t chain = 0; chain < 20; ++chain) {
+    const auto got = reader.get(1 + 100 * chain, 10);
+    EXPECT_TRUE(reader.holds_right_bytes(got, 1 + 100 * chain)) << chain;
+    delivered += got.blocks.size();
+    reader.release(got.lease);
+  }
+  EXPECT_GT(delivered, 150u);
+}
+
+TEST_F(Sharing, many_threads_of_one_connection_ask_at_once) {
+  start();
+  TestClient client(options_.socket);
+  ASSERT_EQ(client.store(1, 10), 10u);
+  std::atomic<int> right = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        for (int round = 0; round < 200; ++round) {
+          if (client.lookup(1, 10) == 10) ++right;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(right, 800);
+}
+
+TEST_F(Sharing, a_thousand_clients_come_and_go_and_leave_nothing) {
+  start();
+  const auto descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+  };
+  auto before = descriptors();
+  for (int round = 0; round < 1000; ++round) {
+    TestClient client(options_.socket);
+    ASSERT_TRUE(client.connected()) << round << ": " << client.message;
+    if (round % 100 == 0) client.store(static_cast<uint32_t>(round), 1);
+    if (round == 10) before = descriptors();
+  }
+  EXPECT_LE(descriptors(), before + 8);
+}
+
+}  // namespace
+}  // namespace terrace::server_tests
