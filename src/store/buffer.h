@@ -63,7 +63,7 @@ class Buffer {
   }
 
   memory::Slot slot;
-  memory::SlotOwner owner = 0;       // who may write the slot's memory besides the store
+  memory::SlotOwner owner = 0;          // who may write the slot's memory besides the store
   std::byte* private_header = nullptr;  // of the page pool, where somebody else could write the slot's own
   std::span<std::byte> slot_bytes;
   record::BlockMeta meta;

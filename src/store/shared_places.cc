@@ -1,4 +1,5 @@
-// L1 for processes that map it (decision 5): where buffers stand in memory that others reach, and whose it is.
+// L1 for processes that map it (decision 5): where buffers stand in memory that others reach, and whose it
+// is.
 #include "store/storage_manager.h"
 
 namespace terrace::store {
