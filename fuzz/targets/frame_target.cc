@@ -40,23 +40,28 @@ uint64_t read_all(const wire::Message& message) {
   if (const auto* fields = message.body_as_OpenNamespace())
     sum += read_all(fields->model_id()) + read_all(fields->tenant_salt()) + fields->groups().value_or(0);
   if (const auto* reserve = message.body_as_Reserve(); reserve != nullptr && reserve->blocks() != nullptr) {
-    for (const wire::Block* block : *reserve->blocks()) sum += block->bytes() + wire::key_of(block->key()).word(0);
+    for (const wire::Block* block : *reserve->blocks())
+      sum += block->bytes() + wire::key_of(block->key()).word(0);
     sum += wire::key_of(reserve->root()).word(0);
   }
   if (const auto* commit = message.body_as_Commit()) sum += read_all(wire::values_of(commit->reservations()));
   if (const auto* abort = message.body_as_Abort()) sum += read_all(wire::values_of(abort->reservations()));
   if (const auto* lookup = message.body_as_Lookup()) sum += read_all(wire::keys_of(lookup->keys()));
-  if (const auto* get = message.body_as_Get()) sum += read_all(wire::keys_of(get->keys())) + get->timeout_ms();
+  if (const auto* get = message.body_as_Get())
+    sum += read_all(wire::keys_of(get->keys())) + get->timeout_ms();
   if (const auto* release = message.body_as_Release()) sum += read_all(wire::values_of(release->holds()));
   if (const auto* remove = message.body_as_Remove()) sum += read_all(wire::keys_of(remove->keys()));
   if (const auto* clear = message.body_as_Clear()) sum += read_all(clear->tenant_salt());
-  if (const auto* reserved = message.body_as_Reserved(); reserved != nullptr && reserved->buffers() != nullptr) {
-    for (const wire::Buffer* buffer : *reserved->buffers()) sum += buffer->reservation() + buffer->place().offset();
+  if (const auto* reserved = message.body_as_Reserved();
+      reserved != nullptr && reserved->buffers() != nullptr) {
+    for (const wire::Buffer* buffer : *reserved->buffers())
+      sum += buffer->reservation() + buffer->place().offset();
     sum += read_all(wire::values_of(reserved->outcomes()));
   }
   if (const auto* found = message.body_as_Found())
     sum += read_all(wire::values_of(found->where())) + read_all(wire::values_of(found->reasons()));
-  if (const auto* delivered = message.body_as_Delivered(); delivered != nullptr && delivered->places() != nullptr) {
+  if (const auto* delivered = message.body_as_Delivered();
+      delivered != nullptr && delivered->places() != nullptr) {
     for (const wire::Place* place : *delivered->places()) sum += place->memory() + place->bytes();
   }
   if (const auto* failed = message.body_as_Failed()) sum += failed->code() + read_all(failed->message());
@@ -111,18 +116,25 @@ std::vector<Seed> seeds() {
   const std::vector<uint64_t> numbers{1, 2, 3};
   return {
       seed("hello", wire::Body::Hello,
-           [](Builder& builder) { return wire::CreateHelloDirect(builder, wire::kMajor, wire::kMinor, "engine"); }),
+           [](Builder& builder) {
+             return wire::CreateHelloDirect(builder, wire::kMajor, wire::kMinor, "engine");
+           }),
       seed("lookup", wire::Body::Lookup,
-           [&](Builder& builder) { return wire::CreateLookup(builder, builder.CreateVectorOfStructs(keys), true); }),
+           [&](Builder& builder) {
+             return wire::CreateLookup(builder, builder.CreateVectorOfStructs(keys), true);
+           }),
       seed("reserve", wire::Body::Reserve,
            [&](Builder& builder) {
              const std::vector<wire::Block> blocks(2);
-             return wire::CreateReserve(builder, keys.data(), nullptr, builder.CreateVectorOfStructs(blocks), 9);
+             return wire::CreateReserve(builder, keys.data(), nullptr, builder.CreateVectorOfStructs(blocks),
+                                        9);
            }),
       seed("commit", wire::Body::Commit,
            [&](Builder& builder) { return wire::CreateCommit(builder, builder.CreateVector(numbers), 5); }),
       seed("get", wire::Body::Get,
-           [&](Builder& builder) { return wire::CreateGet(builder, builder.CreateVectorOfStructs(keys), 100); }),
+           [&](Builder& builder) {
+             return wire::CreateGet(builder, builder.CreateVectorOfStructs(keys), 100);
+           }),
       seed("delivered", wire::Body::Delivered,
            [&](Builder& builder) {
              const std::vector<wire::Place> places(2);

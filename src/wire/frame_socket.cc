@@ -42,15 +42,15 @@ Result<std::optional<Received>> FrameSocket::receive() {
   for (;;) {
     const size_t there = end_ - begin_;
     if (there >= kHeaderBytes) {
-      const auto header =
-          decode_header(std::span(inbox_).subspan(begin_).first<kHeaderBytes>());
+      const auto header = decode_header(std::span(inbox_).subspan(begin_).first<kHeaderBytes>());
       if (!header) return std::unexpected(header.error());
       const size_t whole = kHeaderBytes + header->message_bytes;
       if (there >= whole) {
         const auto bytes = std::span(inbox_).subspan(begin_ + kHeaderBytes, header->message_bytes);
         const auto message = decode_message(bytes);
         if (!message) return std::unexpected(message.error());
-        if (came_.size() < header->descriptors) return fail(Code::kCorrupt, "a frame without its descriptors");
+        if (came_.size() < header->descriptors)
+          return fail(Code::kCorrupt, "a frame without its descriptors");
         Received received{*message, bytes, {}};
         for (uint16_t i = 0; i < header->descriptors; ++i) {
           received.descriptors.push_back(std::move(came_.front()));
@@ -58,12 +58,6 @@ Result<std::optional<Received>> FrameSocket::receive() {
         }
         begin_ += whole;
         return received;
-      }
-      if (inbox_.size() < begin_ + whole) {  // its length was checked above
-        std::memmove(inbox_.data(), inbox_.data() + begin_, there);
-        begin_ = 0;
-        end_ = there;
-        if (inbox_.size() < whole) inbox_.resize(whole);
       }
     }
     const auto more = read_some();
@@ -75,7 +69,7 @@ Result<std::optional<Received>> FrameSocket::receive() {
 Result<bool> FrameSocket::read_some() {
   if (begin_ == end_) begin_ = end_ = 0;
   if (inbox_.size() - end_ < kHeaderBytes) {
-    // What a large frame took is not kept.
+    // Grows with what comes, not with what a header claims; what a large frame took is not kept.
     std::vector<std::byte> fresh(std::max(kReadAhead, 2 * (end_ - begin_)));
     std::copy(inbox_.begin() + static_cast<std::ptrdiff_t>(begin_),
               inbox_.begin() + static_cast<std::ptrdiff_t>(end_), fresh.begin());
@@ -100,7 +94,8 @@ Result<bool> FrameSocket::read_some() {
   }
   const bool all = take_descriptors(header, came_);
   if (got == 0) return fail(Code::kClosed, "the peer has closed");
-  if (!all || came_.size() > kDescriptorsMax) return fail(Code::kLimitExceeded, "more descriptors than a frame may have");
+  if (!all || came_.size() > kDescriptorsMax)
+    return fail(Code::kLimitExceeded, "more descriptors than a frame may have");
   end_ += static_cast<size_t>(got);
   return true;
 }

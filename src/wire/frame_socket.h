@@ -50,7 +50,8 @@ class FrameSocket {
   };
   Result<bool> read_some();  // false: nothing there now
   // How many bytes went; 0: the socket takes none now.
-  Result<size_t> write_some(std::span<const std::span<const std::byte>> pieces, std::span<const int> descriptors);
+  Result<size_t> write_some(std::span<const std::span<const std::byte>> pieces,
+                            std::span<const int> descriptors);
 
   io::Descriptor socket_;
   std::vector<std::byte> inbox_;
