@@ -65,7 +65,10 @@ Outcome<io::Descriptor> connect_to(const std::string& path) {
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     const bool nobody = errno == ENOENT || errno == ECONNREFUSED;
     const bool forbidden = errno == EACCES || errno == EPERM;
-    return refused(nobody ? Code::kNotFound : forbidden ? Code::kPermission : Code::kIo, path,
+    return refused(nobody      ? Code::kNotFound
+                   : forbidden ? Code::kPermission
+                               : Code::kIo,
+                   path,
                    nobody ? "nobody listens there; start one with terrace serve" : std::strerror(errno));
   }
   return socket;

@@ -1,5 +1,5 @@
-// A connection to the server of this node: sends requests, hands each answer to who waits for it, and maps the
-// memory that answers name. From any thread. No thread of its own: whoever waits for an answer reads the
+// A connection to the server of this node: sends requests, hands each answer to who waits for it, and maps
+// the memory that answers name. From any thread. No thread of its own: whoever waits for an answer reads the
 // socket, for itself and for the others.
 #pragma once
 
@@ -58,8 +58,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Asks and waits. `make` builds the request's body. Errors: what the server refused with; kDeadline; kClosed
-  // when the connection has ended, and in a fork of the process that made it.
+  // Asks and waits. `make` builds the request's body. Errors: what the server refused with; kDeadline;
+  // kClosed when the connection has ended, and in a fork of the process that made it.
   Result<Reply> call(wire::Body type, const Make& make, base::TimePoint deadline) TERRACE_EXCLUDES(mutex_);
   // Tells what has no answer. Errors: kClosed.
   Result<void> tell(wire::Body type, const Make& make) TERRACE_EXCLUDES(mutex_);
@@ -98,7 +98,8 @@ class Connection {
   std::optional<Error> ended_ TERRACE_GUARDED_BY(mutex_);
   uint64_t last_request_ TERRACE_GUARDED_BY(mutex_) = 0;
   boost::unordered_flat_map<uint64_t, Waiting*> waiting_ TERRACE_GUARDED_BY(mutex_);
-  boost::unordered_flat_map<uint64_t, std::shared_ptr<const memory::Mapping>> memories_ TERRACE_GUARDED_BY(mutex_);
+  boost::unordered_flat_map<uint64_t, std::shared_ptr<const memory::Mapping>> memories_
+      TERRACE_GUARDED_BY(mutex_);
 };
 
 }  // namespace terrace::client

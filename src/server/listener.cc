@@ -31,10 +31,11 @@ Outcome<void> check_directory(const std::string& directory) {
   if (::stat(directory.c_str(), &status) != 0) return refused("cannot look at", directory, errno);
   if (!S_ISDIR(status.st_mode)) return refused("not a directory:", directory, ENOTDIR);
   if ((status.st_mode & 077) != 0 || status.st_uid != ::geteuid()) {
-    return failure(Code::kPermission,
-                   fmt::format("socket: the directory {} must be this user's alone: owner {}, mode 0700; it is "
-                               "owner {}, mode {:04o}",
-                               directory, ::geteuid(), status.st_uid, status.st_mode & 07777));
+    return failure(
+        Code::kPermission,
+        fmt::format("socket: the directory {} must be this user's alone: owner {}, mode 0700; it is "
+                    "owner {}, mode {:04o}",
+                    directory, ::geteuid(), status.st_uid, status.st_mode & 07777));
   }
   return {};
 }
@@ -53,8 +54,9 @@ Outcome<Listener> Listener::open(const std::string& path) {
   address.sun_family = AF_UNIX;
   constexpr size_t kLongest = sizeof address.sun_path - 1;
   if (path.empty() || path.size() > kLongest) {
-    return failure(Code::kInvalidArgument,
-                   fmt::format("socket: '{}' has {} bytes; a socket's path has 1 to {}", path, path.size(), kLongest));
+    return failure(
+        Code::kInvalidArgument,
+        fmt::format("socket: '{}' has {} bytes; a socket's path has 1 to {}", path, path.size(), kLongest));
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   const std::string directory = std::filesystem::absolute(path).parent_path();

@@ -14,7 +14,8 @@ Result<Peer> peer_of(int socket) {
   socklen_t bytes = sizeof credentials;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0)
     return fail(Code::kIo, "SO_PEERCRED", errno);
-  if (credentials.pid <= 0) return fail(Code::kUnsupported, "the client's process is in another pid namespace");
+  if (credentials.pid <= 0)
+    return fail(Code::kUnsupported, "the client's process is in another pid namespace");
   io::Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, credentials.pid, 0)));
   if (process.get() < 0 && errno == ESRCH) return fail(Code::kClosed, "the client's process has ended");
   if (process.get() < 0) return fail(Code::kUnsupported, "pidfd_open", errno);

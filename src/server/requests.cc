@@ -4,8 +4,8 @@
 #include <chrono>
 #include <utility>
 
-#include <boost/asio/post.hpp>
 #include <fmt/format.h>
+#include <boost/asio/post.hpp>
 
 #include "base/log.h"
 #include "server/session.h"
@@ -91,7 +91,8 @@ void Session::hello(uint64_t id, const wire::Hello& request) {
   client_ = text_of(request.client()).value_or("").substr(0, kClientNameMax);
   base::log::debug("session {} of process {}: {}", number_, peer_.pid, client_);
   send(id, wire::Body::Welcome,
-       wire::CreateWelcome(builder_, wire::kMajor, wire::kMinor, number_, static_cast<uint8_t>(store_.l1_mode()))
+       wire::CreateWelcome(builder_, wire::kMajor, wire::kMinor, number_,
+                           static_cast<uint8_t>(store_.l1_mode()))
            .Union());
 }
 
@@ -123,16 +124,19 @@ void Session::reserve(uint64_t id, const wire::Reserve& request) {
   if (request.blocks() != nullptr) {
     blocks.reserve(request.blocks()->size());
     for (const wire::Block* block : *request.blocks()) {
-      blocks.push_back({wire::key_of(block->key()), block->bytes(), wire::key_of(block->family()),
+      blocks.push_back({wire::key_of(block->key()),
+                        block->bytes(),
+                        wire::key_of(block->family()),
                         {block->group(), block->shard(), block->shards()}});
     }
   }
   const Key root = wire::key_of(request.root()), parent = wire::key_of(request.parent());
   if (request.wait_ms() == 0) return reserved(id, store_.reserve({root, parent, blocks}, number_));
-  apart(
-      [&store = store_, root, parent, blocks = std::move(blocks), wait = timeout_of(request.wait_ms()),
-       number = number_] { return store.reserve_wait({root, parent, blocks}, wait, number); },
-      [id](Session& self, Result<std::vector<ReserveAnswer>> answers) { self.reserved(id, std::move(answers)); });
+  apart([&store = store_, root, parent, blocks = std::move(blocks), wait = timeout_of(request.wait_ms()),
+         number = number_] { return store.reserve_wait({root, parent, blocks}, wait, number); },
+        [id](Session& self, Result<std::vector<ReserveAnswer>> answers) {
+          self.reserved(id, std::move(answers));
+        });
 }
 
 void Session::reserved(uint64_t id, Result<std::vector<ReserveAnswer>> answers) {
@@ -153,7 +157,8 @@ void Session::reserved(uint64_t id, Result<std::vector<ReserveAnswer>> answers) 
   send_ahead(introduced);
   const auto outcome_list = builder_.CreateVector(outcomes);
   const auto buffer_list = builder_.CreateVectorOfStructs(buffers);
-  send(id, wire::Body::Reserved, wire::CreateReserved(builder_, outcome_list, buffer_list).Union(), introduced);
+  send(id, wire::Body::Reserved, wire::CreateReserved(builder_, outcome_list, buffer_list).Union(),
+       introduced);
 }
 
 void Session::commit(uint64_t id, const wire::Commit& request) {
@@ -189,13 +194,13 @@ void Session::writes_ended() {
   std::array<Completion, 64> events;
   for (size_t count = 0; (count = write_queue_->poll(events)) > 0 && !closed_;) {
     for (const Completion& event : std::span(events).first(count)) {
-      const auto message =
-          event.status == WriteStatus::kFailed ? builder_.CreateString(event.error.what) : 0;
-      send(0, wire::Body::Event,
-           wire::CreateEvent(builder_, event.tag, static_cast<uint8_t>(event.kind),
-                             static_cast<uint8_t>(event.status), static_cast<uint8_t>(event.cause), event.tier,
-                             &wire::wire_key(event.key), static_cast<uint8_t>(event.error.code), message)
-               .Union());
+      const auto message = event.status == WriteStatus::kFailed ? builder_.CreateString(event.error.what) : 0;
+      send(
+          0, wire::Body::Event,
+          wire::CreateEvent(builder_, event.tag, static_cast<uint8_t>(event.kind),
+                            static_cast<uint8_t>(event.status), static_cast<uint8_t>(event.cause), event.tier,
+                            &wire::wire_key(event.key), static_cast<uint8_t>(event.error.code), message)
+              .Union());
     }
   }
 }

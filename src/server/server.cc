@@ -7,16 +7,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <future>
-#include <thread>
 #include <list>
 #include <map>
+#include <thread>
 #include <utility>
 
+#include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <fmt/format.h>
 
 #include "base/log.h"
 #include "server/listener.h"
@@ -106,9 +106,10 @@ class Server::State final : public Host {
   };
 
   void await_client() {
-    incoming_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-      if (!error) accept_clients();
-    });
+    incoming_.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [this](const boost::system::error_code& error) {
+                           if (!error) accept_clients();
+                         });
   }
 
   void accept_clients() {
@@ -124,7 +125,8 @@ class Server::State final : public Host {
       }
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return await_client();
-      base::log::warn("no client can be accepted for now: {}", std::strerror(errno));  // no descriptor, mostly
+      base::log::warn("no client can be accepted for now: {}",
+                      std::strerror(errno));  // no descriptor, mostly
       accept_timer_.expires_after(kAcceptAgain);
       accept_timer_.async_wait([this](const boost::system::error_code& error) {
         if (!error) accept_clients();
@@ -142,15 +144,17 @@ class Server::State final : public Host {
                        fmt::format("user {} may not connect: allowed is user {}", peer->uid, ::geteuid()));
     }
     if (free_numbers_.empty()) {
-      return turn_away(frames, Code::kLimitExceeded,
-                       fmt::format("{} sessions are connected or in quarantine: no more are taken", kSessionsMax));
+      return turn_away(
+          frames, Code::kLimitExceeded,
+          fmt::format("{} sessions are connected or in quarantine: no more are taken", kSessionsMax));
     }
     const int process = ::fcntl(peer->process.get(), F_DUPFD_CLOEXEC, 0);  // asio closes its own
     if (process < 0) return turn_away(frames, Code::kLimitExceeded, "the server has no descriptor left");
     auto end = std::make_unique<asio::posix::stream_descriptor>(io_, process);
     const uint32_t number = free_numbers_.back();
     free_numbers_.pop_back();  // the session's end gives it back
-    Client client{std::make_shared<Session>(*this, std::move(frames), std::move(*peer), number), std::move(end)};
+    Client client{std::make_shared<Session>(*this, std::move(frames), std::move(*peer), number),
+                  std::move(end)};
     client.end->async_wait(asio::posix::stream_descriptor::wait_read,
                            [this, number](const boost::system::error_code& error) {
                              if (!error) forget(number);
@@ -163,7 +167,8 @@ class Server::State final : public Host {
   static void turn_away(wire::FrameSocket& socket, Code code, const std::string& why) {
     flatbuffers::FlatBufferBuilder builder;
     const auto failed = wire::CreateFailedDirect(builder, static_cast<uint8_t>(code), why.c_str());
-    builder.Finish(wire::CreateMessage(builder, 0, wire::Body::Failed, failed.Union()), wire::MessageIdentifier());
+    builder.Finish(wire::CreateMessage(builder, 0, wire::Body::Failed, failed.Union()),
+                   wire::MessageIdentifier());
     (void)socket.send(builder);  // it goes at once, or the client sees the end only
   }
 

@@ -13,14 +13,14 @@
 namespace terrace::server {
 
 struct ServerOptions {
-  std::string socket;              // path; its directory is the server's user's alone
+  std::string socket;               // path; its directory is the server's user's alone
   std::vector<uid_t> also_allow{};  // users besides the server's own that may connect
   StoreOptions store{};
 };
 
 struct ServerStats {
-  uint64_t sessions = 0;     // connected
-  uint64_t quarantined = 0;  // whose socket has ended and whose process lives on
+  uint64_t sessions = 0;      // connected
+  uint64_t quarantined = 0;   // whose socket has ended and whose process lives on
   uint64_t leases = 0;        // of both
   uint64_t reservations = 0;  // not committed yet
 };

@@ -42,7 +42,8 @@ int run_peer(const std::string& role, const std::string& socket, const std::stri
   live_on();
 }
 
-std::vector<std::string> peer_words(const std::string& role, const std::string& socket, const std::string& fifo) {
+std::vector<std::string> peer_words(const std::string& role, const std::string& socket,
+                                    const std::string& fifo) {
   return {"/proc/self/exe", "--as", role, socket, fifo};
 }
 

@@ -31,7 +31,8 @@ class Refusals : public ServerTest {
   static size_t read_to_end(int socket) {
     std::array<std::byte, 4096> bytes;
     size_t total = 0;
-    for (ssize_t got = 0; (got = ::read(socket, bytes.data(), bytes.size())) > 0;) total += static_cast<size_t>(got);
+    for (ssize_t got = 0; (got = ::read(socket, bytes.data(), bytes.size())) > 0;)
+      total += static_cast<size_t>(got);
     return total;
   }
   std::string why_not() {
@@ -45,7 +46,8 @@ TEST_F(Refusals, another_major_version_is_refused_by_name) {
   wire::FrameSocket socket(raw_connection());
   flatbuffers::FlatBufferBuilder builder;
   const auto hello = wire::CreateHelloDirect(builder, 9, 0, "from the future");
-  builder.Finish(wire::CreateMessage(builder, 1, wire::Body::Hello, hello.Union()), wire::MessageIdentifier());
+  builder.Finish(wire::CreateMessage(builder, 1, wire::Body::Hello, hello.Union()),
+                 wire::MessageIdentifier());
   ASSERT_TRUE(socket.send(builder));
   for (;;) {
     const auto got = socket.receive();
@@ -84,7 +86,8 @@ TEST_F(Refusals, a_request_before_hello_is_refused) {
   wire::FrameSocket socket(raw_connection());
   flatbuffers::FlatBufferBuilder builder;
   const auto lookup = wire::CreateLookup(builder);
-  builder.Finish(wire::CreateMessage(builder, 1, wire::Body::Lookup, lookup.Union()), wire::MessageIdentifier());
+  builder.Finish(wire::CreateMessage(builder, 1, wire::Body::Lookup, lookup.Union()),
+                 wire::MessageIdentifier());
   ASSERT_TRUE(socket.send(builder));
   for (;;) {
     const auto got = socket.receive();
@@ -114,7 +117,8 @@ TEST_F(Refusals, a_client_that_takes_no_answers_cannot_make_the_server_keep_them
   wire::FrameSocket socket(raw_connection());
   flatbuffers::FlatBufferBuilder builder;
   const auto hello = wire::CreateHelloDirect(builder, wire::kMajor, 0, "deaf");
-  builder.Finish(wire::CreateMessage(builder, 1, wire::Body::Hello, hello.Union()), wire::MessageIdentifier());
+  builder.Finish(wire::CreateMessage(builder, 1, wire::Body::Hello, hello.Union()),
+                 wire::MessageIdentifier());
   ASSERT_TRUE(socket.send(builder));
   constexpr uint64_t kMuch = 64 << 20;
   uint64_t asked = 0;
@@ -123,7 +127,8 @@ TEST_F(Refusals, a_client_that_takes_no_answers_cannot_make_the_server_keep_them
     builder.Clear();
     const auto list = builder.CreateVectorOfStructs(keys);
     const auto lookup = wire::CreateLookup(builder, list);
-    builder.Finish(wire::CreateMessage(builder, 2, wire::Body::Lookup, lookup.Union()), wire::MessageIdentifier());
+    builder.Finish(wire::CreateMessage(builder, 2, wire::Body::Lookup, lookup.Union()),
+                   wire::MessageIdentifier());
     asked += builder.GetSize();
     ASSERT_TRUE(socket.send(builder));
   }

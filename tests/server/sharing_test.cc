@@ -18,7 +18,8 @@ TEST_F(Sharing, what_one_client_stored_another_one_reads_in_place) {
   const auto got = reader.get(1, 8);
   ASSERT_EQ(got.blocks.size(), 5u);
   EXPECT_TRUE(reader.holds_right_bytes(got, 1));
-  EXPECT_EQ(got.reasons, (std::vector{MissReason::kUnknown, MissReason::kBehindHole, MissReason::kBehindHole}));
+  EXPECT_EQ(got.reasons,
+            (std::vector{MissReason::kUnknown, MissReason::kBehindHole, MissReason::kBehindHole}));
 }
 
 TEST_F(Sharing, a_client_reads_what_it_stored_itself) {
@@ -89,7 +90,8 @@ TEST_F(Sharing, many_threads_of_one_connection_ask_at_once) {
 TEST_F(Sharing, a_thousand_clients_come_and_go_and_leave_nothing) {
   start();
   const auto descriptors = [] {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
   };
   auto before = descriptors();
   for (int round = 0; round < 1000; ++round) {

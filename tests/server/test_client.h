@@ -67,7 +67,8 @@ class TestClient {
         },
         soon());
     std::vector<Filling> filling;
-    if (const auto* reserved = answer<wire::Reserved>(reply); reserved != nullptr && reserved->buffers() != nullptr) {
+    if (const auto* reserved = answer<wire::Reserved>(reply);
+        reserved != nullptr && reserved->buffers() != nullptr) {
       for (const wire::Buffer* buffer : *reserved->buffers()) {
         auto bytes = connection_->bytes_at(buffer->place());
         if (bytes) filling.push_back({buffer->reservation(), std::move(*bytes)});
@@ -101,7 +102,9 @@ class TestClient {
   size_t lookup(uint32_t first, uint32_t count) {
     const auto reply = connection_->call(
         wire::Body::Lookup,
-        [&](client::Connection::Builder& builder) { return wire::CreateLookup(builder, keys(builder, first, count)).Union(); },
+        [&](client::Connection::Builder& builder) {
+          return wire::CreateLookup(builder, keys(builder, first, count)).Union();
+        },
         soon());
     const auto* found = answer<wire::Found>(reply);
     return found == nullptr ? 0 : found->found();
@@ -109,7 +112,9 @@ class TestClient {
   Got get(uint32_t first, uint32_t count) {
     const auto reply = connection_->call(
         wire::Body::Get,
-        [&](client::Connection::Builder& builder) { return wire::CreateGet(builder, keys(builder, first, count)).Union(); },
+        [&](client::Connection::Builder& builder) {
+          return wire::CreateGet(builder, keys(builder, first, count)).Union();
+        },
         soon());
     Got got;
     const auto* delivered = answer<wire::Delivered>(reply);
@@ -119,13 +124,15 @@ class TestClient {
       auto bytes = connection_->bytes_at(*place);
       if (bytes) got.blocks.push_back(std::move(*bytes));
     }
-    for (const uint8_t reason : wire::values_of(delivered->reasons())) got.reasons.push_back(static_cast<MissReason>(reason));
+    for (const uint8_t reason : wire::values_of(delivered->reasons()))
+      got.reasons.push_back(static_cast<MissReason>(reason));
     return got;
   }
   bool holds_right_bytes(const Got& got, uint32_t first) const {
     for (size_t i = 0; i < got.blocks.size(); ++i) {
       const auto expected = byte_of(first + static_cast<uint32_t>(i));
-      if (!std::ranges::all_of(got.blocks[i].bytes, [&](std::byte byte) { return byte == expected; })) return false;
+      if (!std::ranges::all_of(got.blocks[i].bytes, [&](std::byte byte) { return byte == expected; }))
+        return false;
     }
     return true;
   }
@@ -138,7 +145,9 @@ class TestClient {
   uint64_t remove(uint32_t first, uint32_t count) {
     const auto reply = connection_->call(
         wire::Body::Remove,
-        [&](client::Connection::Builder& builder) { return wire::CreateRemove(builder, keys(builder, first, count)).Union(); },
+        [&](client::Connection::Builder& builder) {
+          return wire::CreateRemove(builder, keys(builder, first, count)).Union();
+        },
         soon());
     const auto* removed = answer<wire::Removed>(reply);
     return removed == nullptr ? 0 : removed->blocks();
