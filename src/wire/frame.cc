@@ -12,6 +12,37 @@ constexpr std::array<char, 4> kMagic{'T', 'R', 'R', '1'};
 constexpr size_t kLengthAt = 4, kDescriptorsAt = 8;
 constexpr size_t kAlignment = 8;
 
+// FlatBuffers' verifier (2.0) leaves the elements of vectors out.
+template <size_t kAlign, class Vector>
+bool is_aligned(const Vector* vector) {
+  return vector == nullptr || reinterpret_cast<uintptr_t>(vector->Data()) % kAlign == 0;
+}
+
+bool vectors_are_aligned(const Message& message) {
+  if (!is_aligned<8>(message.memories()) || !is_aligned<8>(message.replaced())) return false;
+  switch (message.body_type()) {
+    case Body::Reserve:
+      return is_aligned<8>(message.body_as_Reserve()->blocks());
+    case Body::Commit:
+      return is_aligned<8>(message.body_as_Commit()->reservations());
+    case Body::Abort:
+      return is_aligned<8>(message.body_as_Abort()->reservations());
+    case Body::Release:
+      return is_aligned<8>(message.body_as_Release()->holds());
+    case Body::Unmapped:
+      return is_aligned<8>(message.body_as_Unmapped()->memories());
+    case Body::Reserved:
+      return is_aligned<8>(message.body_as_Reserved()->buffers());
+    case Body::Found:
+      return is_aligned<2>(message.body_as_Found()->where());
+    case Body::Delivered:
+      return is_aligned<8>(message.body_as_Delivered()->places()) &&
+             is_aligned<2>(message.body_as_Delivered()->sources());
+    default:
+      return true;  // keys and bytes stand anywhere
+  }
+}
+
 }  // namespace
 
 std::array<std::byte, kHeaderBytes> encode(FrameHeader header) {
@@ -42,7 +73,9 @@ Result<const Message*> decode_message(std::span<const std::byte> bytes) {
   flatbuffers::Verifier verifier(data, bytes.size(), 16, 1 << 20);
   if (bytes.size() < kAlignment || !VerifyMessageBuffer(verifier))
     return fail(Code::kCorrupt, "the message is malformed");
-  return GetMessage(data);
+  const Message* const message = GetMessage(data);
+  if (!vectors_are_aligned(*message)) return fail(Code::kCorrupt, "the message is not aligned");
+  return message;
 }
 
 }  // namespace terrace::wire
