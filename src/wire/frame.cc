@@ -74,6 +74,8 @@ Result<const Message*> decode_message(std::span<const std::byte> bytes) {
   if (bytes.size() < kAlignment || !VerifyMessageBuffer(verifier))
     return fail(Code::kCorrupt, "the message is malformed");
   const Message* const message = GetMessage(data);
+  if (message->body_type() != Body::NONE && message->body() == nullptr)
+    return fail(Code::kCorrupt, "the message names a body and has none");
   if (!vectors_are_aligned(*message)) return fail(Code::kCorrupt, "the message is not aligned");
   return message;
 }

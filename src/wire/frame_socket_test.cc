@@ -129,6 +129,13 @@ TEST_F(Frames, a_message_whose_offsets_point_outside_is_refused) {
   EXPECT_EQ(far_->receive().error().code, Code::kCorrupt);
 }
 
+TEST_F(Frames, a_message_that_names_a_body_and_has_none_is_refused) {
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(CreateMessage(builder, 1, Body::Reserve), MessageIdentifier());
+  write_raw(bytes_of(builder));
+  EXPECT_EQ(far_->receive().error().code, Code::kCorrupt);
+}
+
 TEST_F(Frames, a_peer_that_ends_in_the_middle_of_a_frame_has_closed) {
   auto builder = message(1, "half");
   const auto bytes = bytes_of(builder);
