@@ -155,6 +155,21 @@ bool InterleavedStore::put(const BlockList& blocks) {
   return true;
 }
 
+void InterleavedStore::put_from_area_twice(uint32_t block) {
+  const BlockSpec spec{key(block), kBytes};
+  const RegionSlice from = slice(block);
+  const Writer writer = ++last_writer_;
+  const Span when = begin();
+  fill(spec.key, writer, area.bytes().subspan(from.offset, from.bytes));
+  const Notify notify = owes(EventKind::kWriteBatch);
+  const std::array specs = {spec, spec};
+  const auto outcomes = store_->put({Key{}, {}, specs}, std::array{from, from}, notify);
+  if (!outcomes) return fail("put: " + to_string(outcomes.error()));
+  history_.wrote(block, writer, ended(when));
+  owed_[notify.tag].writes = options_.tier ? 1 : 0;
+  if (outcomes->front() == ReserveOutcome::kAccepted) owes_too(notify, EventKind::kReleased);
+}
+
 InterleavedStore::Held InterleavedStore::get(const BlockList& blocks) {
   const Span when = begin();
   auto got = store_->get(keys(blocks), {.timeout = kPatience});

@@ -59,6 +59,8 @@ class InterleavedStore {
 
   // Reserves, fills, commits; true when a buffer was given. What is in flight or present already is left.
   bool put(const BlockList& blocks);
+  // From the registered area, the block named twice: it is kept once.
+  void put_from_area_twice(uint32_t block);
   Held get(const BlockList& blocks);
   void lookup(const BlockList& blocks);
   void remove(const BlockList& blocks);

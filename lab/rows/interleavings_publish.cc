@@ -88,6 +88,17 @@ ThreadPlan publish_mode(Findings& findings) {
                 {0});
 }
 
+// From caller memory, written from there or copied: whichever mode it meets, once.
+ThreadPlan put_mode(Findings& findings) {
+  const auto s = subject(findings, {.mode = L1Mode::kStaging});
+  return beside(s,
+                {[=] { s->put_from_area_twice(0); },
+                 [=] {
+                   if (!s->store().set_l1_mode(L1Mode::kCache)) s->fail("set_l1_mode");
+                 }},
+                {0});
+}
+
 ThreadPlan put_put(Findings& findings) {
   const auto s = subject(findings);
   return beside(s, {[=] { s->put({0}); }, [=] { s->put({0}); }}, {0});
@@ -115,6 +126,7 @@ constexpr Protocol kProtocols[] = {
     {"publish/lookup, in staging", 3, publish_lookup_staging},
     {"publish/remove", 3, publish_remove},
     {"publish/change of mode", 3, publish_mode},
+    {"put/change of mode", 3, put_mode},
     {"put/put", 4, put_put},
     {"put/put, without a tier", std::nullopt, put_put_alone},
     {"put/put, in staging", 4, put_put_staging},

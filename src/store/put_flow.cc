@@ -74,6 +74,7 @@ ReserveOutcome StorageManager::put_one(const ReserveRequest& request, size_t ind
   const BlockSpec& spec = request.blocks[index];
   const Key& parent = index == 0 ? request.parent : request.blocks[index - 1].key;
   const BlockId block = blocks_.acquire(spec.key);
+  // Whatever the mode: it may have become `cache` since the memory was found fit to be written from.
   const auto staged = staged_answer(block);
   if (!staged) {
     blocks_[block].name_space = namespaces_.number(request.root);

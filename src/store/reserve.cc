@@ -83,9 +83,10 @@ ReserveOutcome StorageManager::reserve_one(const ReserveRequest& request, size_t
   const BlockId block = blocks_.acquire(spec.key);
   ReserveOutcome outcome = ReserveOutcome::kPresent;
   Buffer* resident = l1_->find(block);
-  if (const auto staged = staged_answer(block)) {
+  const bool caches = mode_ == L1Mode::kCache;
+  if (const auto staged = caches ? std::nullopt : staged_answer(block)) {
     outcome = *staged;
-  } else if (resident != nullptr && mode_ == L1Mode::kCache) {
+  } else if (resident != nullptr && caches) {
     resident->temporary = false;
     l1_->residency().touch(l1_->residency().find(block), use_times(1), false);
     queue_writes(resident, policy::StoreMoment::kSeenAgain, nullptr);
@@ -112,7 +113,6 @@ ReserveOutcome StorageManager::reserve_one(const ReserveRequest& request, size_t
 
 // S1's answers without an L1 that answers: what a tier holds, or what is on its way there.
 std::optional<ReserveOutcome> StorageManager::staged_answer(BlockId block) {
-  if (mode_ == L1Mode::kCache) return std::nullopt;
   bool running = blocks_[block].staged > 0;
   for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
     const TierState& state = tier_state(tier);
