@@ -28,10 +28,10 @@
 
 namespace terrace {
 
-namespace store {
-class StorageManager;
-class Buffer;
-}  // namespace store
+namespace surface {
+class Backend;
+struct Access;
+}  // namespace surface
 
 inline constexpr uint64_t kBlockBytesMax = 256ull << 20;  // K4
 inline constexpr size_t kBatchMax = 65536;                // K4
@@ -92,15 +92,15 @@ class Reservation {
   Reservation& operator=(Reservation&&) noexcept;
   ~Reservation();
 
-  explicit operator bool() const { return buffer_ != nullptr; }
+  explicit operator bool() const { return token_ != 0; }
   const Key& key() const { return key_; }
   std::span<std::byte> bytes() const { return bytes_; }  // exactly the size asked for
   void abort();
 
  private:
-  friend class store::StorageManager;
-  std::shared_ptr<store::StorageManager> manager_;
-  store::Buffer* buffer_ = nullptr;
+  friend struct surface::Access;
+  std::shared_ptr<surface::Backend> backend_;
+  uint64_t token_ = 0;
   Key key_{};
   std::span<std::byte> bytes_;
 };
@@ -129,15 +129,8 @@ class Pin {
   void release();
 
  private:
-  friend class store::StorageManager;
-  struct Held {
-    uint32_t tier;
-    uint32_t id;
-    uint32_t generation;
-  };
-  std::shared_ptr<store::StorageManager> manager_;
-  std::vector<Held> held_;               // in tiers
-  std::vector<store::Buffer*> buffers_;  // in L1
+  friend struct surface::Access;
+  std::shared_ptr<void> held_;
 };
 
 struct LookupResult {
@@ -171,7 +164,7 @@ std::vector<Key> needed_members(std::span<const Key> families, const FamilyLayou
 // A running lookup_async. Destroying it abandons the question. Move-only.
 class LookupOperation {
  public:
-  struct State;
+  class State;
   LookupOperation() = default;
   LookupOperation(LookupOperation&&) noexcept;
   LookupOperation& operator=(LookupOperation&&) noexcept;
@@ -183,7 +176,7 @@ class LookupOperation {
   void cancel();
 
  private:
-  friend class store::StorageManager;
+  friend struct surface::Access;
   std::shared_ptr<State> state_;
 };
 
@@ -216,17 +209,16 @@ class Blocks {
   void release();
 
  private:
-  friend class store::StorageManager;
-  std::shared_ptr<store::StorageManager> manager_;
+  friend struct surface::Access;
   std::vector<BlockView> views_;
-  std::vector<store::Buffer*> buffers_;
   std::vector<MissReason> reasons_;
+  std::shared_ptr<void> lease_;
 };
 
 // A running retrieve. Destroying it abandons the operation; nothing is leaked. Move-only.
 class GetOperation {
  public:
-  struct State;
+  class State;
   GetOperation() = default;
   GetOperation(GetOperation&&) noexcept;
   GetOperation& operator=(GetOperation&&) noexcept;
@@ -238,7 +230,7 @@ class GetOperation {
   void cancel();
 
  private:
-  friend class store::StorageManager;
+  friend struct surface::Access;
   std::shared_ptr<State> state_;
 };
 
@@ -246,7 +238,7 @@ class GetOperation {
 // cancel(), or `prefetch.hold` passed (R7). Destroying it cancels.
 class PrefetchTicket {
  public:
-  struct State;
+  class State;
   struct Progress {
     size_t asked = 0, arrived = 0, failed = 0;
     bool ended = false;
@@ -260,7 +252,7 @@ class PrefetchTicket {
   void release();
 
  private:
-  friend class store::StorageManager;
+  friend struct surface::Access;
   std::shared_ptr<State> state_;
 };
 
@@ -314,7 +306,7 @@ struct IntoResult {
 // only when a kReleased event came, or unregister_region no longer answers kBusy. Move-only.
 class IntoOperation {
  public:
-  struct State;
+  class State;
   IntoOperation() = default;
   IntoOperation(IntoOperation&&) noexcept;
   IntoOperation& operator=(IntoOperation&&) noexcept;
@@ -325,8 +317,7 @@ class IntoOperation {
   void cancel();
 
  private:
-  friend class store::StorageManager;
-  friend class Store;
+  friend struct surface::Access;
   std::shared_ptr<State> state_;
 };
 
@@ -379,7 +370,7 @@ struct StoredNamespace {
 class Store {
  public:
   static Outcome<std::unique_ptr<Store>> open(const StoreOptions& options);
-  explicit Store(std::shared_ptr<store::StorageManager> manager);
+  explicit Store(std::shared_ptr<surface::Backend> backend);
   ~Store();  // close() with a deadline of two seconds
 
   // The namespace's root; tiers that survive restarts remember its fields.
@@ -454,7 +445,7 @@ class Store {
   Result<uint64_t> close(Timeout timeout);
 
  private:
-  std::shared_ptr<store::StorageManager> manager_;
+  std::shared_ptr<surface::Backend> backend_;
 };
 
 }  // namespace terrace

@@ -145,10 +145,12 @@ void Session::reserved(uint64_t id, Result<std::vector<ReserveAnswer>> answers) 
   std::vector<wire::Buffer> buffers;
   Introduced introduced;
   outcomes.reserve(answers->size());
+  const auto places = store_.places_of(*answers);
+  auto next = places.begin();
   for (ReserveAnswer& answer : *answers) {
     outcomes.push_back(static_cast<uint8_t>(answer.outcome));
     if (!answer.reservation) continue;
-    const auto [place, memory] = store_.place_of(answer.reservation);
+    const auto& [place, memory] = *next++;
     introduce(memory, true, introduced);
     buffers.emplace_back(++last_reservation_, wire::Place(place.memory, place.offset, place.bytes));
     reservations_.emplace(last_reservation_, std::move(answer.reservation));

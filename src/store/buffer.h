@@ -19,6 +19,8 @@
 
 namespace terrace::store {
 
+struct PrefetchFlow;
+
 // A block that stands in the caller's memory: its payload there, header and tail in pages of ours.
 struct CallerMemory {
   std::span<std::byte> payload;
@@ -68,19 +70,19 @@ class Buffer {
   std::span<std::byte> slot_bytes;
   record::BlockMeta meta;
   BlockId block = kNoBlock;
-  uint32_t refs = 0;                        // reservation, leases, running transfers
-  bool resident = false;                    // L1 holds it
-  bool temporary = false;                   // leaves L1 with its last reference (R7, skip_l1)
-  bool staged = false;                      // committed and never resident: in flight until it is freed (M2)
-  bool summed = false;                      // the header page holds the right part sums
-  bool padded = false;                      // what follows the payload is zero; the executor's
-  bool header_in_use = false;               // a running write uses the header page
-  uint32_t removals = 0;                    // of its block when its bytes were asked for
-  bool erase = false;                       // zeroed when freed (D1)
-  BlockId parent = kNoBlock;                // kept in L1 while this is private (E1)
-  uint64_t write_credit = 0;                // of store.bytes_in_flight, taken by reserve_wait
-  uint32_t hits = 0;                        // for sampled verification
-  PrefetchTicket::State* ticket = nullptr;  // that leases it until a get takes it (R7)
+  uint32_t refs = 0;               // reservation, leases, running transfers
+  bool resident = false;           // L1 holds it
+  bool temporary = false;          // leaves L1 with its last reference (R7, skip_l1)
+  bool staged = false;             // committed and never resident: in flight until it is freed (M2)
+  bool summed = false;             // the header page holds the right part sums
+  bool padded = false;             // what follows the payload is zero; the executor's
+  bool header_in_use = false;      // a running write uses the header page
+  uint32_t removals = 0;           // of its block when its bytes were asked for
+  bool erase = false;              // zeroed when freed (D1)
+  BlockId parent = kNoBlock;       // kept in L1 while this is private (E1)
+  uint64_t write_credit = 0;       // of store.bytes_in_flight, taken by reserve_wait
+  uint32_t hits = 0;               // for sampled verification
+  PrefetchFlow* ticket = nullptr;  // that leases it until a get takes it (R7)
   size_t ticket_index = 0;
   std::unique_ptr<CallerMemory> caller;  // of a block that is no slot of the arena (S7)
 };

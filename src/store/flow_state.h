@@ -8,6 +8,7 @@
 #include "memory/region.h"
 #include "record/record.h"
 #include "store/storage_manager.h"
+#include "surface/operations.h"
 
 namespace terrace::store {
 
@@ -93,12 +94,37 @@ class ArrivalVerifier {
   Result<void> result_;
 };
 
-}  // namespace terrace::store
+// What a pin keeps.
+struct PinnedBlocks {
+  std::shared_ptr<StorageManager> manager;
+  std::vector<PinnedHold> held{};  // in tiers
+  std::vector<Buffer*> buffers{};  // in L1
 
-namespace terrace {
+  explicit PinnedBlocks(std::shared_ptr<StorageManager> of) : manager(std::move(of)) {}
+  PinnedBlocks(const PinnedBlocks&) = delete;
+  PinnedBlocks& operator=(const PinnedBlocks&) = delete;
+  ~PinnedBlocks() { manager->unpin(held, buffers); }
+};
 
-struct LookupOperation::State final {
-  std::shared_ptr<store::StorageManager> manager;
+// What a retrieve delivered, until its Blocks go.
+struct LeasedBlocks {
+  std::shared_ptr<StorageManager> manager;
+  std::vector<Buffer*> buffers{};
+
+  explicit LeasedBlocks(std::shared_ptr<StorageManager> of) : manager(std::move(of)) {}
+  LeasedBlocks(const LeasedBlocks&) = delete;
+  LeasedBlocks& operator=(const LeasedBlocks&) = delete;
+  ~LeasedBlocks() { manager->release(buffers); }
+};
+
+struct LookupFlow final : LookupOperation::State, std::enable_shared_from_this<LookupFlow> {
+  bool ready() override { return event.is_set(); }
+  std::optional<LookupResult> take() override {
+    return ready() ? std::exchange(result, std::nullopt) : std::nullopt;
+  }
+  void cancel() override { manager->cancel(shared_from_this()); }
+
+  std::shared_ptr<StorageManager> manager;
   std::vector<Key> keys;
   size_t unanswered = 0;        // tiers asked
   uint64_t removals_begun = 0;  // when they were asked
@@ -109,45 +135,56 @@ struct LookupOperation::State final {
   std::optional<LookupResult> result;  // written before the event
 };
 
-struct GetOperation::State final : store::LoadWaiter, std::enable_shared_from_this<GetOperation::State> {
+struct GetFlow final : GetOperation::State, LoadWaiter, std::enable_shared_from_this<GetFlow> {
+  bool ready() override { return event.is_set(); }
+  std::optional<Blocks> take() override { return ready() ? manager->take(shared_from_this()) : std::nullopt; }
+  bool wait() override { return manager->wait(*this); }
+  void cancel() override { manager->cancel(shared_from_this()); }
+
   enum class Phase : uint8_t { kReady, kLoading, kVerifying, kMissed };
   struct Item {
     Phase phase = Phase::kMissed;
-    store::Buffer* buffer = nullptr;  // referenced
+    Buffer* buffer = nullptr;  // referenced
     uint16_t source = 0;
-    uint16_t asked_of = store::kNoTier;  // whose copy was tried
+    uint16_t asked_of = kNoTier;  // whose copy was tried
     MissReason reason = MissReason::kBehindHole;
-    store::BlockId block = store::kNoBlock;
+    BlockId block = kNoBlock;
   };
-  void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;
+  void loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason) override;
 
-  std::shared_ptr<store::StorageManager> manager;
+  std::shared_ptr<StorageManager> manager;
   std::vector<Key> keys;
   std::vector<Item> items;  // one for each key
   size_t pending = 0;
   bool finished = false;
   base::TimePoint deadline;
   std::optional<WriteBack> write_back;
-  std::shared_ptr<PrefetchTicket::State> ticket;  // whose blocks are taken first
+  std::shared_ptr<PrefetchFlow> ticket;  // whose blocks are taken first
   Notify notify;
   base::TimerId timer = 0;
   base::Event event;  // result is there
   std::optional<Blocks> blocks;
 };
 
-struct IntoOperation::State final : store::LoadWaiter, std::enable_shared_from_this<IntoOperation::State> {
+struct IntoFlow final : IntoOperation::State, LoadWaiter, std::enable_shared_from_this<IntoFlow> {
+  bool ready() override { return ready_event.is_set(); }
+  bool released() override { return released_event.is_set(); }
+  IntoResult result() override { return manager->result(*this); }
+  bool wait(Timeout timeout) override { return manager->wait(shared_from_this(), timeout); }
+  void cancel() override { manager->cancel(shared_from_this()); }
+
   enum class Phase : uint8_t { kDone, kLoading, kCopyQueued, kCopying, kDirect, kMissed };
   struct Item {
     Phase phase = Phase::kMissed;
-    store::Buffer* buffer = nullptr;  // referenced until the result
+    Buffer* buffer = nullptr;  // referenced until the result
     uint16_t source = 0;
-    uint16_t asked_of = store::kNoTier;  // whose copy was tried
+    uint16_t asked_of = kNoTier;  // whose copy was tried
     MissReason reason = MissReason::kBehindHole;
-    store::BlockId block = store::kNoBlock;
+    BlockId block = kNoBlock;
     std::span<std::byte> to;
     memory::RegionUse use;
     // Of a direct read:
-    store::ResidenceId residence = store::kNoResidence;
+    ResidenceId residence = kNoResidence;
     uint32_t generation = 0;
     uint64_t place = 0;
     base::TimePoint begun{};
@@ -158,13 +195,13 @@ struct IntoOperation::State final : store::LoadWaiter, std::enable_shared_from_t
     bool again = false;        // read once more after it failed verification (R6)
     bool missed = false;       // answered as a miss while IO still runs
   };
-  void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;
+  void loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason) override;
   std::vector<Key> keys;
   bool touching(const Item& item) const {
     return item.phase == Phase::kDirect || item.phase == Phase::kCopying;
   }
 
-  std::shared_ptr<store::StorageManager> manager;
+  std::shared_ptr<StorageManager> manager;
   std::vector<Item> items;
   bool finished = false;
   bool released_sent = false;
@@ -172,21 +209,25 @@ struct IntoOperation::State final : store::LoadWaiter, std::enable_shared_from_t
   Notify notify;
   base::TimerId timer = 0;
   base::Event ready_event, released_event;
-  IntoResult result;
+  IntoResult answer;
 };
 
-struct PrefetchTicket::State final : store::LoadWaiter, std::enable_shared_from_this<PrefetchTicket::State> {
+struct PrefetchFlow final : PrefetchTicket::State, LoadWaiter, std::enable_shared_from_this<PrefetchFlow> {
+  PrefetchTicket::Progress progress() override { return manager->progress(*this); }
+  void cancel() override { manager->cancel(shared_from_this()); }
+  void release() override { manager->release(shared_from_this()); }
+
   enum class Phase : uint8_t { kWaiting, kLoading, kReady, kGone };
   struct Item {
     Phase phase = Phase::kWaiting;
-    store::Buffer* buffer = nullptr;  // referenced: the ticket's lease
+    Buffer* buffer = nullptr;  // referenced: the ticket's lease
     uint16_t source = 0;
     uint64_t bytes = 0;
     Key key;
   };
-  void loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason) override;
+  void loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason) override;
 
-  std::shared_ptr<store::StorageManager> manager;
+  std::shared_ptr<StorageManager> manager;
   std::vector<Item> items;
   size_t next = 0;       // first not asked for
   size_t validated = 0;  // items before it arrived and were kept
@@ -200,4 +241,4 @@ struct PrefetchTicket::State final : store::LoadWaiter, std::enable_shared_from_
   base::TimerId hold_timer = 0;
 };
 
-}  // namespace terrace
+}  // namespace terrace::store

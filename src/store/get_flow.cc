@@ -59,22 +59,21 @@ bool StorageManager::sample_verification(Buffer* buffer) {
   return options_.l1.verify == VerifyL1::kAlways || ++buffer->hits % 64 == 0;
 }
 
-std::shared_ptr<GetOperation::State> StorageManager::make_get(std::span<const Key> keys,
-                                                              const GetOptions& options,
-                                                              const Notify& notify) {
-  auto get = std::make_shared<GetOperation::State>();
+std::shared_ptr<GetFlow> StorageManager::make_get(std::span<const Key> keys, const GetOptions& options,
+                                                  const Notify& notify) {
+  auto get = std::make_shared<GetFlow>();
   get->manager = shared_from_this();
   get->items.resize(keys.size());
   get->keys.assign(keys.begin(), keys.end());
   get->write_back = options.write_back;
-  if (options.ticket != nullptr) get->ticket = options.ticket->state_;
+  get->ticket = prefetch_of(options);
   get->notify = notify;
   get->deadline = deadline_of(options.timeout);
   return get;
 }
 
 // Looks keys up a few at a time, so that other engines get the mutex in between.
-void StorageManager::begin_get(const std::shared_ptr<GetOperation::State>& get) {
+void StorageManager::begin_get(const std::shared_ptr<GetFlow>& get) {
   constexpr size_t kSlice = 32;
   Start start;
   std::vector<size_t> to_verify;
@@ -122,9 +121,9 @@ void StorageManager::begin_get(const std::shared_ptr<GetOperation::State>& get) 
 }
 
 // False when the key is a hole: what follows is behind it.
-bool StorageManager::begin_item(const std::shared_ptr<GetOperation::State>& get, size_t index, Start& start,
+bool StorageManager::begin_item(const std::shared_ptr<GetFlow>& get, size_t index, Start& start,
                                 std::vector<size_t>& to_verify) {
-  using Phase = GetOperation::State::Phase;
+  using Phase = GetFlow::Phase;
   auto& item = get->items[index];
   Found found = locate(get->keys[index], item.block, true);
   if (Buffer* held = held_by(get->ticket.get(), get->keys[index], index)) {
@@ -155,12 +154,12 @@ bool StorageManager::begin_item(const std::shared_ptr<GetOperation::State>& get,
 }
 
 // On the executor: a hit that the sample chose.
-void StorageManager::verify_resident(const std::shared_ptr<GetOperation::State>& get, size_t index) {
+void StorageManager::verify_resident(const std::shared_ptr<GetFlow>& get, size_t index) {
   auto& item = get->items[index];
   Buffer* buffer = nullptr;
   {
     Lock lock(mutex_);
-    if (get->finished || item.phase != GetOperation::State::Phase::kVerifying) {
+    if (get->finished || item.phase != GetFlow::Phase::kVerifying) {
       TERRACE_PROBE("store.verification_too_late");
       return;
     }
@@ -179,8 +178,8 @@ void StorageManager::verify_resident(const std::shared_ptr<GetOperation::State>&
     history_.note(buffer->meta.key, MissReason::kDamaged);
     if (buffer->resident) l1_->drop(buffer->block);
   }
-  if (!get->finished && item.phase == GetOperation::State::Phase::kVerifying) {
-    item.phase = right ? GetOperation::State::Phase::kReady : GetOperation::State::Phase::kMissed;
+  if (!get->finished && item.phase == GetFlow::Phase::kVerifying) {
+    item.phase = right ? GetFlow::Phase::kReady : GetFlow::Phase::kMissed;
     if (!right) {
       item.reason = MissReason::kDamaged;
       item.buffer = nullptr;
@@ -193,16 +192,19 @@ void StorageManager::verify_resident(const std::shared_ptr<GetOperation::State>&
 
 // All have answered, or the deadline has: the contiguous prefix is the result, the rest is given back (R3,
 // R8).
-void StorageManager::finish_get(GetOperation::State& get) {
-  using Phase = GetOperation::State::Phase;
+void StorageManager::finish_get(GetFlow& get) {
+  using Phase = GetFlow::Phase;
   get.finished = true;
   if (get.timer != 0) executor_.cancel(get.timer);
   size_t prefix = 0;
   while (prefix < get.items.size() && get.items[prefix].phase == Phase::kReady) ++prefix;
 
-  Blocks blocks;
-  blocks.views_.reserve(prefix);
-  blocks.buffers_.reserve(prefix);
+  std::vector<BlockView> views;
+  std::vector<MissReason> reasons;
+  const auto lease = prefix == 0 ? nullptr : std::make_shared<LeasedBlocks>(shared_from_this());
+  views.reserve(prefix);
+  reasons.reserve(get.items.size() - prefix);
+  if (lease != nullptr) lease->buffers.reserve(prefix);
   const uint64_t time = use_times(prefix + 1);
   begin_uses(get.keys, {}, time);
   for (size_t i = 0; i < get.items.size(); ++i) {
@@ -214,22 +216,21 @@ void StorageManager::finish_get(GetOperation::State& get) {
         l1_->unref(buffer);
       }
       if (i == prefix && item.reason == MissReason::kNone) item.reason = MissReason::kDeadline;
-      blocks.reasons_.push_back(i == prefix ? item.reason : MissReason::kBehindHole);
+      reasons.push_back(i == prefix ? item.reason : MissReason::kBehindHole);
       continue;
     }
     if (keep(item.source, buffer->block, get.write_back)) adopt(buffer);
     touch_all(buffer->block, time - i);  // the head warmest, the tail coldest (E1)
     if (writes_on_hit_ && buffer->resident) queue_writes(buffer, policy::StoreMoment::kSeenAgain, nullptr);
     count_delivered(buffer->block, item.source);
-    blocks.views_.push_back({get.keys[i], buffer->payload(), item.source});
-    blocks.buffers_.push_back(buffer);
+    views.push_back({get.keys[i], buffer->payload(), item.source});
+    lease->buffers.push_back(buffer);
   }
-  leased_ += blocks.buffers_.size();
+  leased_ += prefix;
   if (prefix < get.items.size()) {
-    count_missed(std::span(get.keys).subspan(prefix), blocks.reasons_, get.items[prefix].asked_of);
+    count_missed(std::span(get.keys).subspan(prefix), reasons, get.items[prefix].asked_of);
   }
-  blocks.manager_ = shared_from_this();
-  get.blocks = std::move(blocks);
+  get.blocks = surface::Access::blocks(std::move(views), std::move(reasons), lease);
   get.ticket = nullptr;
   Completion event;
   event.kind = EventKind::kResult;
@@ -238,8 +239,8 @@ void StorageManager::finish_get(GetOperation::State& get) {
   check_watermarks();
 }
 
-void StorageManager::end_get(GetOperation::State& get, MissReason reason, Start& start) {
-  using Phase = GetOperation::State::Phase;
+void StorageManager::end_get(GetFlow& get, MissReason reason, Start& start) {
+  using Phase = GetFlow::Phase;
   if (get.finished) return;
   for (auto& item : get.items) {
     if (item.phase == Phase::kLoading) leave_load(item.block, &get, start);
@@ -274,25 +275,24 @@ Result<Blocks> StorageManager::get(std::span<const Key> keys, const GetOptions& 
 Result<GetOperation> StorageManager::get_async(std::span<const Key> keys, const GetOptions& options,
                                                const Notify& notify) {
   if (auto ok = check_into_arena(keys.size()); !ok) return std::unexpected(ok.error());
-  GetOperation operation;
-  operation.state_ = make_get(keys, options, notify);
+  const auto get = make_get(keys, options, notify);
   // What L1 holds is answered here; loads are begun on the executor, so that submitting costs the engine no
   // more than the look at the index (P6).
   std::vector<TierMask> where;
   if (index_.prefix(keys, tier_bit(kL1), where) == keys.size() && mode_ == L1Mode::kCache) {
     TERRACE_PROBE("store.get_begun_in_its_submit");
-    begin_get(operation.state_);
+    begin_get(get);
   } else {
-    executor_.post([self = shared_from_this(), get = operation.state_] { self->begin_get(get); });
+    executor_.post([self = shared_from_this(), get] { self->begin_get(get); });
   }
-  return operation;
+  return surface::Access::running<GetOperation>(get);
 }
 
-bool StorageManager::wait(const GetOperation& operation) {
-  return executor_.wait(operation.state_->event, base::kForever);
+bool StorageManager::wait(GetFlow& get) {
+  return executor_.wait(get.event, base::kForever);
 }
 
-void StorageManager::cancel(const std::shared_ptr<GetOperation::State>& state) {
+void StorageManager::cancel(const std::shared_ptr<GetFlow>& state) {
   Start start;
   {
     Lock lock(mutex_);
@@ -301,7 +301,7 @@ void StorageManager::cancel(const std::shared_ptr<GetOperation::State>& state) {
   issue(start);
 }
 
-std::optional<Blocks> StorageManager::take(const std::shared_ptr<GetOperation::State>& state) {
+std::optional<Blocks> StorageManager::take(const std::shared_ptr<GetFlow>& state) {
   Lock lock(mutex_);
   if (!state->finished) return std::nullopt;
   return std::exchange(state->blocks, std::nullopt);
@@ -316,11 +316,7 @@ void StorageManager::release(std::span<Buffer* const> buffers) {
   progress_made();
 }
 
-}  // namespace terrace::store
-
-namespace terrace {
-
-void GetOperation::State::loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason)
+void GetFlow::loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason)
     TERRACE_THREAD(no_thread_safety_analysis) {
   Item& item = items[index];
   item.phase = buffer != nullptr ? Phase::kReady : Phase::kMissed;
@@ -330,4 +326,4 @@ void GetOperation::State::loaded(size_t index, store::Buffer* buffer, uint16_t s
   if (--pending == 0) manager->finish_get(*this);
 }
 
-}  // namespace terrace
+}  // namespace terrace::store

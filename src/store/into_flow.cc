@@ -13,7 +13,7 @@
 
 namespace terrace::store {
 
-using Phase = IntoOperation::State::Phase;
+using Phase = IntoFlow::Phase;
 
 class StorageManager::IntoSink final : public tier::ReadSink {
  public:
@@ -40,7 +40,7 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
                                                const GetOptions& options, const Notify& notify) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
   if (to.size() != keys.size()) return fail(Code::kInvalidArgument, "one region slice for each key");
-  auto into = std::make_shared<IntoOperation::State>();
+  auto into = std::make_shared<IntoFlow>();
   into->manager = shared_from_this();
   into->items.resize(keys.size());
   into->keys.assign(keys.begin(), keys.end());
@@ -55,7 +55,7 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
     into->items[i].use = std::move(*use);
   }
   const auto deadline = deadline_of(options.timeout);
-  PrefetchTicket::State* const ticket = options.ticket == nullptr ? nullptr : options.ticket->state_.get();
+  const auto ticket = prefetch_of(options);
   Start start;
   {
     Lock lock(mutex_);
@@ -63,7 +63,7 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
     for (size_t i = 0; i < keys.size(); ++i) {
       auto& item = into->items[i];
       Found found = locate(keys[i], item.block, true);
-      if (Buffer* held = held_by(ticket, keys[i], i)) found = {held, 0, MissReason::kNone};
+      if (Buffer* held = held_by(ticket.get(), keys[i], i)) found = {held, 0, MissReason::kNone};
       item.reason = found.reason;
       uint64_t bytes = 0;
       if (found.buffer != nullptr)
@@ -102,15 +102,13 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
       into->timer = timer;
   }
   issue(start);
-  IntoOperation operation;
-  operation.state_ = into;
-  return operation;
+  return surface::Access::running<IntoOperation>(into);
 }
 
 // Through the arena where the block will be kept or the memory cannot take direct IO, else straight into the
 // region.
-void StorageManager::start_from_tier(const std::shared_ptr<IntoOperation::State>& into, size_t index,
-                                     uint32_t tier, Start& start) {
+void StorageManager::start_from_tier(const std::shared_ptr<IntoFlow>& into, size_t index, uint32_t tier,
+                                     Start& start) {
   auto& item = into->items[index];
   const bool aligned = reinterpret_cast<uintptr_t>(item.to.data()) % base::kPage == 0;
   const bool direct = aligned && options_.region_loads == RegionLoads::kDirect &&
@@ -181,8 +179,8 @@ void StorageManager::issue_direct(const DirectRead& read) {
   }
 }
 
-void StorageManager::finish_direct(const std::shared_ptr<IntoOperation::State>& into, size_t index,
-                                   uint32_t tier, Result<void> result) {
+void StorageManager::finish_direct(const std::shared_ptr<IntoFlow>& into, size_t index, uint32_t tier,
+                                   Result<void> result) {
   auto& item = into->items[index];
   bool again = false;
   {
@@ -212,7 +210,7 @@ void StorageManager::finish_direct(const std::shared_ptr<IntoOperation::State>& 
 }
 
 // On the executor: from the arena to the caller, unless the operation was answered meanwhile.
-void StorageManager::copy_out(const std::shared_ptr<IntoOperation::State>& into, size_t index) {
+void StorageManager::copy_out(const std::shared_ptr<IntoFlow>& into, size_t index) {
   auto& item = into->items[index];
   Buffer* buffer = nullptr;
   {
@@ -233,14 +231,14 @@ void StorageManager::copy_out(const std::shared_ptr<IntoOperation::State>& into,
   progress_made();
 }
 
-void StorageManager::settle_into(IntoOperation::State& into) {
+void StorageManager::settle_into(IntoFlow& into) {
   const bool waiting = std::ranges::any_of(into.items, [](const auto& item) {
     return !item.missed && item.phase != Phase::kDone && item.phase != Phase::kMissed;
   });
   if (!into.finished && !waiting) {
     into.finished = true;
     if (into.timer != 0) executor_.cancel(into.timer);
-    IntoResult& result = into.result;
+    IntoResult& result = into.answer;
     auto& items = into.items;
     while (result.delivered < items.size() && items[result.delivered].phase == Phase::kDone)
       ++result.delivered;
@@ -289,7 +287,7 @@ void StorageManager::settle_into(IntoOperation::State& into) {
   progress_made();
 }
 
-void StorageManager::end_into(IntoOperation::State& into, MissReason reason, Start& start) {
+void StorageManager::end_into(IntoFlow& into, MissReason reason, Start& start) {
   if (into.finished) return;
   for (auto& item : into.items) {
     if (item.phase == Phase::kDone || item.phase == Phase::kMissed) continue;
@@ -305,7 +303,7 @@ void StorageManager::end_into(IntoOperation::State& into, MissReason reason, Sta
   settle_into(into);
 }
 
-void StorageManager::end_into_now(const std::shared_ptr<IntoOperation::State>& into, MissReason reason) {
+void StorageManager::end_into_now(const std::shared_ptr<IntoFlow>& into, MissReason reason) {
   Start start;
   {
     Lock lock(mutex_);
@@ -314,25 +312,21 @@ void StorageManager::end_into_now(const std::shared_ptr<IntoOperation::State>& i
   issue(start);
 }
 
-void StorageManager::cancel(const std::shared_ptr<IntoOperation::State>& state) {
+void StorageManager::cancel(const std::shared_ptr<IntoFlow>& state) {
   end_into_now(state, MissReason::kCancelled);
 }
 
-bool StorageManager::wait(const std::shared_ptr<IntoOperation::State>& state, Timeout timeout) {
+bool StorageManager::wait(const std::shared_ptr<IntoFlow>& state, Timeout timeout) {
   return executor_.wait(state->released_event, deadline_of(timeout));
 }
 
-IntoResult StorageManager::result(const IntoOperation::State& state) const {
+IntoResult StorageManager::result(const IntoFlow& state) const {
   Lock lock(mutex_);
-  return state.result;
+  return state.answer;
 }
 
-}  // namespace terrace::store
-
-namespace terrace {
-
 // In L1 now: the copy to the caller is the executor's.
-void IntoOperation::State::loaded(size_t index, store::Buffer* buffer, uint16_t source, MissReason reason)
+void IntoFlow::loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason)
     TERRACE_THREAD(no_thread_safety_analysis) {
   Item& item = items[index];
   item.source = source;
@@ -343,4 +337,4 @@ void IntoOperation::State::loaded(size_t index, store::Buffer* buffer, uint16_t 
   manager->executor_.post([self = shared_from_this(), index] { self->manager->copy_out(self, index); });
 }
 
-}  // namespace terrace
+}  // namespace terrace::store

@@ -273,7 +273,7 @@ Result<uint64_t> StorageManager::close(Timeout timeout) {
   if (closed_.exchange(true)) return 0;
   TERRACE_SYNC_POINT("store.closed");
   const auto deadline = deadline_of(timeout);
-  std::vector<std::shared_ptr<PrefetchTicket::State>> waiting;
+  std::vector<std::shared_ptr<PrefetchFlow>> waiting;
   {
     Lock lock(mutex_);
     waiting.assign(prefetches_.begin(), prefetches_.end());

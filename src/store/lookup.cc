@@ -52,6 +52,8 @@ Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin)
     result.reasons[0] = found.reason == MissReason::kNone ? MissReason::kInFlight : found.reason;
     return result;
   }
+  std::shared_ptr<PinnedBlocks> pinned;
+  if (pin) pinned = std::make_shared<PinnedBlocks>(shared_from_this());
   Lock lock(mutex_);
   MissReason reason = MissReason::kNone;
   for (const Key& key : keys) {
@@ -65,15 +67,15 @@ Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin)
     if (!pin) continue;
     if (found.buffer != nullptr) {
       l1_->ref(found.buffer);
-      result.pin.buffers_.push_back(found.buffer);
+      pinned->buffers.push_back(found.buffer);
     } else {
       Residency& residency = *tier_state(found.tier).residency;
       const ResidenceId id = residency.find(block);
       residency.pin(id);
-      result.pin.held_.push_back({found.tier, id, residency[id].generation});
+      pinned->held.push_back({found.tier, id, residency[id].generation});
     }
   }
-  if (pin && result.found > 0) result.pin.manager_ = shared_from_this();
+  if (result.found > 0) result.pin = surface::Access::pin(std::move(pinned));
   if (result.found < keys.size()) {
     result.reasons.assign(keys.size() - result.found, MissReason::kBehindHole);
     result.reasons[0] = reason;
@@ -81,10 +83,10 @@ Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin)
   return result;
 }
 
-void StorageManager::unpin(std::span<const Pin::Held> held, std::span<Buffer* const> buffers) {
+void StorageManager::unpin(std::span<const PinnedHold> held, std::span<Buffer* const> buffers) {
   if (TERRACE_MUTANT("store.leak_pin")) return;
   Lock lock(mutex_);
-  for (const Pin::Held& pin : held) {
+  for (const PinnedHold& pin : held) {
     Residency& residency = *tier_state(pin.tier).residency;
     if (residency.holds(pin.id, pin.generation)) residency.unpin(pin.id);
   }

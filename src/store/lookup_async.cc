@@ -13,7 +13,7 @@ Result<LookupOperation> StorageManager::lookup_async(std::span<const Key> keys, 
                                                      const Notify& notify) {
   auto known = lookup(keys, false);
   if (!known) return std::unexpected(known.error());
-  auto state = std::make_shared<LookupOperation::State>();
+  auto state = std::make_shared<LookupFlow>();
   state->manager = shared_from_this();
   state->keys.assign(keys.begin(), keys.end());
   state->notify = notify;
@@ -36,8 +36,7 @@ Result<LookupOperation> StorageManager::lookup_async(std::span<const Key> keys, 
     state->unanswered = questions.size();
     state->removals_begun = removals_begun_;
   }
-  LookupOperation operation;
-  operation.state_ = state;
+  auto operation = surface::Access::running<LookupOperation>(state);
   if (questions.empty()) {
     end_lookup(state);
     return operation;
@@ -65,7 +64,7 @@ Result<LookupOperation> StorageManager::lookup_async(std::span<const Key> keys, 
 }
 
 // A tier answered. Late answers teach too.
-void StorageManager::present_elsewhere(uint32_t tier, const std::shared_ptr<LookupOperation::State>& lookup,
+void StorageManager::present_elsewhere(uint32_t tier, const std::shared_ptr<LookupFlow>& lookup,
                                        std::span<const size_t> asked,
                                        const Result<std::vector<uint64_t>>& lengths) {
   bool last = false;
@@ -100,7 +99,7 @@ void StorageManager::present_elsewhere(uint32_t tier, const std::shared_ptr<Look
   if (last) end_lookup(lookup);
 }
 
-void StorageManager::end_lookup(const std::shared_ptr<LookupOperation::State>& lookup) {
+void StorageManager::end_lookup(const std::shared_ptr<LookupFlow>& lookup) {
   {
     Lock lock(mutex_);
     if (std::exchange(lookup->ended, true)) return;
@@ -116,7 +115,7 @@ void StorageManager::end_lookup(const std::shared_ptr<LookupOperation::State>& l
   post_event(lookup->notify, event);
 }
 
-void StorageManager::cancel(const std::shared_ptr<LookupOperation::State>& state) {
+void StorageManager::cancel(const std::shared_ptr<LookupFlow>& state) {
   end_lookup(state);
 }
 

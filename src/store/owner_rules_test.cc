@@ -23,9 +23,10 @@ class OwnerRules : public StoreTest {
     auto answers = manager_->reserve({root_, {}, specs}, owner);
     if (!answers) return 0;
     std::vector<Reservation> filled;
+    const auto places = manager_->places_of(*answers);
     for (auto& answer : *answers) {
       if (!answer.reservation) continue;
-      const auto [place, memory] = manager_->place_of(answer.reservation);
+      const auto& [place, memory] = places[filled.size()];
       const auto mapping = memory::Mapping::shared(memory.fd, memory.bytes, true);
       if (!mapping) continue;
       EXPECT_EQ(place.bytes, kBlock);
@@ -77,7 +78,7 @@ TEST_F(OwnerRules, a_record_is_sealed_in_a_header_the_client_cannot_reach) {
   tiers_[0]->hold_writes = true;
   std::vector<BlockSpec> specs{{key(1), kBlock, {}, {}}};
   auto answers = manager_->reserve({root_, {}, specs}, 1);
-  const auto [place, memory] = manager_->place_of((*answers)[0].reservation);
+  const auto [place, memory] = manager_->places_of(*answers)[0];
   const auto mapping = memory::Mapping::shared(memory.fd, memory.bytes, true);
   std::ranges::fill(mapping->bytes().subspan(place.offset, place.bytes), byte_of(key(1)));
   ASSERT_TRUE(store_->commit(std::span(&(*answers)[0].reservation, 1)));

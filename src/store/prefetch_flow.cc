@@ -10,12 +10,12 @@
 
 namespace terrace::store {
 
-using Phase = PrefetchTicket::State::Phase;
+using Phase = PrefetchFlow::Phase;
 
 Result<PrefetchTicket> StorageManager::prefetch(std::span<const Key> keys, const PrefetchOptions& options,
                                                 const Notify& notify) {
   if (auto ok = check_into_arena(keys.size()); !ok) return std::unexpected(ok.error());
-  auto prefetch = std::make_shared<PrefetchTicket::State>();
+  auto prefetch = std::make_shared<PrefetchFlow>();
   prefetch->manager = shared_from_this();
   prefetch->items.resize(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) prefetch->items[i].key = keys[i];
@@ -27,9 +27,7 @@ Result<PrefetchTicket> StorageManager::prefetch(std::span<const Key> keys, const
     prefetches_.push_back(prefetch);
     post_advance();  // loads are begun on the executor (P6)
   }
-  PrefetchTicket ticket;
-  ticket.state_ = prefetch;
-  return ticket;
+  return surface::Access::running<PrefetchTicket>(prefetch);
 }
 
 void StorageManager::post_advance() {
@@ -56,7 +54,7 @@ void StorageManager::advance_prefetches(Start& start) {
 }
 
 // Asks for as many further blocks as the credit allows.
-void StorageManager::advance(const std::shared_ptr<PrefetchTicket::State>& prefetch, Start& start) {
+void StorageManager::advance(const std::shared_ptr<PrefetchFlow>& prefetch, Start& start) {
   auto& items = prefetch->items;
   while (prefetch->next < items.size() && !prefetch->ended) {
     const size_t index = prefetch->next;
@@ -94,7 +92,7 @@ void StorageManager::advance(const std::shared_ptr<PrefetchTicket::State>& prefe
 }
 
 // Keeps the validated contiguous part, ends the prefetch when all have answered.
-void StorageManager::arrived(PrefetchTicket::State& prefetch) {
+void StorageManager::arrived(PrefetchFlow& prefetch) {
   auto& items = prefetch.items;
   for (; prefetch.validated < items.size() && items[prefetch.validated].phase == Phase::kReady;
        ++prefetch.validated) {
@@ -121,7 +119,7 @@ void StorageManager::arrived(PrefetchTicket::State& prefetch) {
   end_prefetch(prefetch);
 }
 
-void StorageManager::end_prefetch(PrefetchTicket::State& prefetch) {
+void StorageManager::end_prefetch(PrefetchFlow& prefetch) {
   prefetch.ended = true;
   auto& items = prefetch.items;
   for (size_t i = prefetch.validated; i < items.size(); ++i) {
@@ -143,12 +141,12 @@ void StorageManager::end_prefetch(PrefetchTicket::State& prefetch) {
       });
 }
 
-Buffer* StorageManager::held_by(PrefetchTicket::State* ticket, const Key& key, size_t hint) const {
+Buffer* StorageManager::held_by(PrefetchFlow* ticket, const Key& key, size_t hint) const {
   if (ticket == nullptr) return nullptr;
   const auto& items = ticket->items;
   const bool hinted = hint < items.size() && items[hint].key == key;
   const auto found = hinted ? items.begin() + static_cast<int64_t>(hint)
-                            : std::ranges::find(items, key, &PrefetchTicket::State::Item::key);
+                            : std::ranges::find(items, key, &PrefetchFlow::Item::key);
   if (found == items.end() || found->buffer == nullptr) return nullptr;
   // What was removed meanwhile is leased still, and found no more (D1).
   const Buffer& buffer = *found->buffer;
@@ -156,9 +154,16 @@ Buffer* StorageManager::held_by(PrefetchTicket::State* ticket, const Key& key, s
   return removed && !TERRACE_MUTANT("store.ticket_finds_removed") ? nullptr : found->buffer;
 }
 
+// A ticket of another store brought nothing here.
+std::shared_ptr<PrefetchFlow> StorageManager::prefetch_of(const GetOptions& options) const {
+  if (options.ticket == nullptr) return nullptr;
+  auto prefetch = std::dynamic_pointer_cast<PrefetchFlow>(surface::Access::state_of(*options.ticket));
+  return prefetch != nullptr && prefetch->manager.get() == this ? prefetch : nullptr;
+}
+
 // A get takes the block over from the ticket.
 void StorageManager::take_hold(Buffer* buffer) {
-  PrefetchTicket::State* ticket = std::exchange(buffer->ticket, nullptr);
+  PrefetchFlow* ticket = std::exchange(buffer->ticket, nullptr);
   if (ticket == nullptr) return;
   auto& item = ticket->items[buffer->ticket_index];
   TERRACE_ASSERT(item.buffer == buffer);
@@ -166,7 +171,7 @@ void StorageManager::take_hold(Buffer* buffer) {
   l1_->unref(buffer);  // the get holds its own reference
 }
 
-void StorageManager::drop_holds(PrefetchTicket::State& prefetch) {
+void StorageManager::drop_holds(PrefetchFlow& prefetch) {
   for (auto& item : prefetch.items) {
     Buffer* buffer = std::exchange(item.buffer, nullptr);
     if (buffer == nullptr) continue;
@@ -176,13 +181,13 @@ void StorageManager::drop_holds(PrefetchTicket::State& prefetch) {
   if (prefetch.hold_timer != 0) executor_.cancel(std::exchange(prefetch.hold_timer, 0));
 }
 
-void StorageManager::release(const std::shared_ptr<PrefetchTicket::State>& state) {
+void StorageManager::release(const std::shared_ptr<PrefetchFlow>& state) {
   Lock lock(mutex_);
   drop_holds(*state);
   progress_made();
 }
 
-void StorageManager::cancel(const std::shared_ptr<PrefetchTicket::State>& state) {
+void StorageManager::cancel(const std::shared_ptr<PrefetchFlow>& state) {
   Start start;
   {
     Lock lock(mutex_);
@@ -208,16 +213,12 @@ void StorageManager::cancel(const std::shared_ptr<PrefetchTicket::State>& state)
   issue(start);
 }
 
-PrefetchTicket::Progress StorageManager::progress(const PrefetchTicket::State& state) const {
+PrefetchTicket::Progress StorageManager::progress(const PrefetchFlow& state) const {
   Lock lock(mutex_);
   return {state.items.size(), state.arrived, state.failed, state.ended};
 }
 
-}  // namespace terrace::store
-
-namespace terrace {
-
-void PrefetchTicket::State::loaded(size_t index, store::Buffer* buffer, uint16_t from, MissReason)
+void PrefetchFlow::loaded(size_t index, Buffer* buffer, uint16_t from, MissReason)
     TERRACE_THREAD(no_thread_safety_analysis) {
   Item& item = items[index];
   item.source = from;
@@ -232,4 +233,4 @@ void PrefetchTicket::State::loaded(size_t index, store::Buffer* buffer, uint16_t
   manager->post_advance();
 }
 
-}  // namespace terrace
+}  // namespace terrace::store

@@ -67,11 +67,8 @@ std::vector<ReserveAnswer> StorageManager::reserve_locked(const ReserveRequest& 
     if (answers[i].outcome == ReserveOutcome::kNoRoom) break;  // the rest too: what is stored is a prefix
     given.emplace(key, buffer == nullptr ? ReserveOutcome::kPresent : ReserveOutcome::kInFlight);
     if (buffer == nullptr) continue;
-    Reservation& reservation = answers[i].reservation;
-    reservation.manager_ = shared_from_this();
-    reservation.buffer_ = buffer;
-    reservation.key_ = key;
-    reservation.bytes_ = buffer->payload();
+    answers[i].reservation = surface::Access::reservation(
+        shared_from_this(), reinterpret_cast<uint64_t>(buffer), key, buffer->payload());
   }
   return answers;
 }
@@ -152,7 +149,7 @@ Result<std::vector<ReserveAnswer>> StorageManager::reserve_wait(const ReserveReq
       const bool room = credit && (answers.empty() || answers.back().outcome != ReserveOutcome::kNoRoom);
       if (room) {
         for (ReserveAnswer& answer : answers) {
-          Buffer* buffer = answer.reservation.buffer_;
+          Buffer* buffer = buffer_of(answer.reservation);
           if (buffer == nullptr) continue;
           buffer->write_credit = record::record_bytes(buffer->meta.payload_bytes) * tiers_.size();
           write_bytes_ += buffer->write_credit;
@@ -164,8 +161,7 @@ Result<std::vector<ReserveAnswer>> StorageManager::reserve_wait(const ReserveReq
       // A partial answer is given back before waiting: two waiters must not hold each other's room. Nobody
       // saw it, so it is no progress either: two waiters would wake each other, and one itself, for ever.
       for (ReserveAnswer& answer : answers) {
-        Buffer* const buffer = std::exchange(answer.reservation.buffer_, nullptr);
-        if (buffer != nullptr) give_back(buffer);
+        if (answer.reservation) give_back(take_buffer(answer.reservation));
       }
       mark = progress_;
     }
@@ -178,16 +174,18 @@ Result<void> StorageManager::commit(std::span<Reservation> reservations, const N
   auto batch = std::make_shared<Batch>(notify);
   std::vector<Key> keys;
   keys.reserve(reservations.size());
-  for (const Reservation& reservation : reservations) keys.push_back(reservation.key());
+  for (const Reservation& reservation : reservations) {
+    if (reservation && surface::Access::backend_of(reservation) != this)
+      return fail(Code::kInvalidArgument, "a reservation of another store");
+    keys.push_back(reservation.key());
+  }
   Lock lock(mutex_);
   uint64_t time = use_times(reservations.size() + 1) - reservations.size();
   const auto first = std::ranges::find_if(reservations, &Reservation::operator bool);
-  if (first != reservations.end()) begin_uses(keys, first->buffer_->meta.parent, time);
+  if (first != reservations.end()) begin_uses(keys, buffer_of(*first)->meta.parent, time);
   for (Reservation& reservation : reservations) {
     if (!reservation) continue;
-    Buffer* buffer = reservation.buffer_;
-    reservation.buffer_ = nullptr;
-    reservation.bytes_ = {};
+    Buffer* const buffer = take_buffer(reservation);
     if (closed_.load()) {
       abort_locked(buffer);
       continue;
@@ -284,9 +282,17 @@ void StorageManager::abort_locked(Buffer* buffer) {
   progress_made();
 }
 
-void StorageManager::abort(Buffer* buffer) {
+void StorageManager::abort(uint64_t token) {
   Lock lock(mutex_);
-  abort_locked(buffer);
+  abort_locked(reinterpret_cast<Buffer*>(token));
+}
+
+Buffer* StorageManager::buffer_of(const Reservation& reservation) {
+  return reinterpret_cast<Buffer*>(surface::Access::token_of(reservation));
+}
+
+Buffer* StorageManager::take_buffer(Reservation& reservation) {
+  return reinterpret_cast<Buffer*>(surface::Access::take(reservation));
 }
 
 }  // namespace terrace::store

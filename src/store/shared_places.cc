@@ -1,5 +1,6 @@
 // L1 for processes that map it (decision 5): where buffers stand in memory that others reach, and whose it
 // is.
+#include "store/flow_state.h"
 #include "store/storage_manager.h"
 
 namespace terrace::store {
@@ -12,19 +13,25 @@ StorageManager::SharedBytes bytes_in(const memory::SharedMemory& memory, const B
 
 }  // namespace
 
-std::pair<StorageManager::SharedBytes, memory::SharedMemory> StorageManager::place_of(
-    const Reservation& reservation) const {
+StorageManager::Places StorageManager::places_of(std::span<const ReserveAnswer> answers) const {
+  Places places;
   Lock lock(mutex_);
-  const memory::SharedMemory memory = l1_->arena().memory_of(reservation.buffer_->slot.segment);
-  return {bytes_in(memory, *reservation.buffer_), memory};
+  for (const ReserveAnswer& answer : answers) {
+    if (!answer.reservation) continue;
+    const Buffer& buffer = *buffer_of(answer.reservation);
+    const memory::SharedMemory memory = l1_->arena().memory_of(buffer.slot.segment);
+    places.emplace_back(bytes_in(memory, buffer), memory);
+  }
+  return places;
 }
 
-Result<std::vector<std::pair<StorageManager::SharedBytes, memory::SharedMemory>>> StorageManager::places_of(
-    const Blocks& blocks) {
-  std::vector<std::pair<SharedBytes, memory::SharedMemory>> places;
-  places.reserve(blocks.buffers_.size());
+Result<StorageManager::Places> StorageManager::places_of(const Blocks& blocks) {
+  Places places;
+  const auto lease = std::static_pointer_cast<LeasedBlocks>(surface::Access::lease_of(blocks));
+  if (lease == nullptr) return places;
+  places.reserve(lease->buffers.size());
   Lock lock(mutex_);
-  for (const Buffer* buffer : blocks.buffers_) {
+  for (const Buffer* buffer : lease->buffers) {
     const auto memory = l1_->arena().sealed_memory_of(buffer->slot.segment);
     if (!memory) return std::unexpected(memory.error());
     places.emplace_back(bytes_in(*memory, *buffer), *memory);

@@ -35,6 +35,8 @@
 #include "store/latency.h"
 #include "store/namespace_table.h"
 #include "store/page_pool.h"
+#include "surface/access.h"
+#include "surface/backend.h"
 #include "tier/tier.h"
 
 namespace terrace::store {
@@ -55,7 +57,18 @@ std::string hashed_salt(const std::string& salt);
 
 struct Load;
 struct WriteFlow;
+struct LookupFlow;
+struct GetFlow;
+struct IntoFlow;
+struct PrefetchFlow;
 class Batch;
+
+// A block that a pin keeps in a tier.
+struct PinnedHold {
+  uint32_t tier;
+  uint32_t id;
+  uint32_t generation;
+};
 
 // Something that waits for a block to be loaded into the arena.
 class LoadWaiter {
@@ -65,56 +78,59 @@ class LoadWaiter {
   virtual void loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason) = 0;
 };
 
-class StorageManager final : public std::enable_shared_from_this<StorageManager> {
+class StorageManager final : public surface::Backend, public std::enable_shared_from_this<StorageManager> {
  public:
   static Outcome<std::shared_ptr<StorageManager>> create(const StoreOptions& options, StoreParts parts);
-  ~StorageManager();
+  ~StorageManager() override;
 
   // Maps and touches the arena from a thread of its own, so that no engine pays for first touches.
   void warm_in_background();
 
   // As terrace::Store; see there.
-  Outcome<Key> open_namespace(const Namespace& fields);
+  Outcome<Key> open_namespace(const Namespace& fields) override;
+  Result<std::vector<ReserveAnswer>> reserve(const ReserveRequest& request) override {
+    return reserve(request, 0);
+  }
+  Result<std::vector<ReserveAnswer>> reserve_wait(const ReserveRequest& request, Timeout timeout) override {
+    return reserve_wait(request, timeout, 0);
+  }
   // `owner` is whose process fills the buffers: 0 this one's, a session's number in a server.
-  Result<std::vector<ReserveAnswer>> reserve(const ReserveRequest& request, memory::SlotOwner owner = 0);
+  Result<std::vector<ReserveAnswer>> reserve(const ReserveRequest& request, memory::SlotOwner owner);
   Result<std::vector<ReserveAnswer>> reserve_wait(const ReserveRequest& request, Timeout timeout,
-                                                  memory::SlotOwner owner = 0);
-  Result<void> commit(std::span<Reservation> reservations, const Notify& notify);
+                                                  memory::SlotOwner owner);
+  Result<void> commit(std::span<Reservation> reservations, const Notify& notify) override;
   Result<std::vector<ReserveOutcome>> put(const ReserveRequest& request, std::span<const RegionSlice> from,
-                                          const Notify& notify);
-  Result<LookupResult> lookup(std::span<const Key> keys, bool pin);
-  Result<FamilyLookup> lookup_families(std::span<const Key> families, const FamilyLayout& layout);
-  Result<LookupOperation> lookup_async(std::span<const Key> keys, Timeout timeout, const Notify& notify);
-  Result<Blocks> get(std::span<const Key> keys, const GetOptions& options);
-  Result<GetOperation> get_async(std::span<const Key> keys, const GetOptions& options, const Notify& notify);
+                                          const Notify& notify) override;
+  Result<LookupResult> lookup(std::span<const Key> keys, bool pin) override;
+  Result<FamilyLookup> lookup_families(std::span<const Key> families, const FamilyLayout& layout) override;
+  Result<LookupOperation> lookup_async(std::span<const Key> keys, Timeout timeout,
+                                       const Notify& notify) override;
+  Result<Blocks> get(std::span<const Key> keys, const GetOptions& options) override;
+  Result<GetOperation> get_async(std::span<const Key> keys, const GetOptions& options,
+                                 const Notify& notify) override;
   Result<IntoOperation> get_into(std::span<const Key> keys, std::span<const RegionSlice> to,
-                                 const GetOptions& options, const Notify& notify);
-  bool wait(const std::shared_ptr<IntoOperation::State>& state, Timeout timeout);
+                                 const GetOptions& options, const Notify& notify) override;
   Result<PrefetchTicket> prefetch(std::span<const Key> keys, const PrefetchOptions& options,
-                                  const Notify& notify);
-  Result<RegionId> register_region(void* data, uint64_t bytes);
-  Result<void> unregister_region(RegionId region);
-  Result<uint64_t> remove(std::span<const Key> keys, bool erase);
-  Result<uint64_t> clear(const ClearScope& scope);
-  std::shared_ptr<CompletionQueue> make_queue();
-  Result<void> sync(Timeout timeout);
-  bool wait_recovered(Timeout timeout);
-  // Of the store's arena, for those who size a window; 0 without one.
-  // Keys of a stream that it was not asked for any more, behind its hole (Q5).
-  void count_behind_hole(std::span<const Key> keys) TERRACE_EXCLUDES(mutex_);
-  static uint64_t l1_bytes_of(uint64_t payload_bytes) { return record::record_bytes(payload_bytes); }
+                                  const Notify& notify) override;
+  Result<RegionId> register_region(void* data, uint64_t bytes) override;
+  Result<void> unregister_region(RegionId region) override;
+  Result<uint64_t> remove(std::span<const Key> keys, bool erase) override;
+  Result<uint64_t> clear(const ClearScope& scope) override;
+  std::shared_ptr<CompletionQueue> make_queue() override;
+  Result<void> sync(Timeout timeout) override;
+  bool wait_recovered(Timeout timeout) override;
+  StoreStats stats() const override;
+  std::vector<StoredNamespace> namespaces() const override;
+  KeyStory why(const Key& key) const override;
+  std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after,
+                                size_t limit) const override;
+  Result<uint64_t> close(Timeout timeout) override;
+  Result<uint64_t> set_l1_mode(L1Mode mode) override;
+  Result<uint64_t> drain_tier(std::string_view name, Timeout timeout) override;
+  Result<void> resume_tier(std::string_view name) override;
+  void count_behind_hole(std::span<const Key> keys) override TERRACE_EXCLUDES(mutex_);
+  uint64_t l1_budget() const override { return mode_ == L1Mode::kOff ? 0 : options_.l1.budget; }
   L1Mode l1_mode() const { return mode_; }
-  uint64_t l1_budget() const { return mode_ == L1Mode::kOff ? 0 : options_.l1.budget; }
-  // Blocks until the operation's result is there. False when the executor stops first.
-  bool wait(const GetOperation& operation);
-  StoreStats stats() const;
-  std::vector<StoredNamespace> namespaces() const;
-  KeyStory why(const Key& key) const;
-  std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after, size_t limit) const;
-  Result<uint64_t> close(Timeout timeout);
-  Result<uint64_t> set_l1_mode(L1Mode mode);
-  Result<uint64_t> drain_tier(std::string_view name, Timeout timeout);
-  Result<void> resume_tier(std::string_view name);
 
   // --- for a server, whose clients reach L1 through memory they map
   // Where the bytes of a buffer stand. `memory` names SharedMemory::id.
@@ -123,10 +139,12 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
     uint64_t offset = 0;
     uint64_t bytes = 0;
   };
-  // Of a reservation of an owner's, before it is committed; the memory is for that owner alone until then.
-  std::pair<SharedBytes, memory::SharedMemory> place_of(const Reservation& reservation) const;
+  using Places = std::vector<std::pair<SharedBytes, memory::SharedMemory>>;
+  // Of an owner's reservations among the answers, before they are committed: the memory is that owner's
+  // alone.
+  Places places_of(std::span<const ReserveAnswer> answers) const TERRACE_EXCLUDES(mutex_);
   // Of leased blocks; the memory is sealed. Errors: kUnsupported where it is not shared.
-  Result<std::vector<std::pair<SharedBytes, memory::SharedMemory>>> places_of(const Blocks& blocks);
+  Result<Places> places_of(const Blocks& blocks) TERRACE_EXCLUDES(mutex_);
   // The owner is gone; what it committed stays. Its memory is the store's when its process `has_ended`, and
   // else used no more, once empty: the process may write there.
   void disown(memory::SlotOwner owner, bool has_ended) TERRACE_EXCLUDES(mutex_);
@@ -134,23 +152,26 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   std::vector<uint64_t> take_replaced_memory() TERRACE_EXCLUDES(mutex_);
 
   // Handles give back what they hold.
-  void abort(Buffer* buffer) TERRACE_EXCLUDES(mutex_);
+  void abort(uint64_t token) override TERRACE_EXCLUDES(mutex_);
   void release(std::span<Buffer* const> buffers) TERRACE_EXCLUDES(mutex_);
-  void unpin(std::span<const Pin::Held> held, std::span<Buffer* const> buffers) TERRACE_EXCLUDES(mutex_);
-  void cancel(const std::shared_ptr<LookupOperation::State>& state) TERRACE_EXCLUDES(mutex_);
-  void cancel(const std::shared_ptr<GetOperation::State>& state) TERRACE_EXCLUDES(mutex_);
-  void cancel(const std::shared_ptr<IntoOperation::State>& state) TERRACE_EXCLUDES(mutex_);
-  void cancel(const std::shared_ptr<PrefetchTicket::State>& state) TERRACE_EXCLUDES(mutex_);
-  void release(const std::shared_ptr<PrefetchTicket::State>& state) TERRACE_EXCLUDES(mutex_);
-  std::optional<Blocks> take(const std::shared_ptr<GetOperation::State>& state) TERRACE_EXCLUDES(mutex_);
-  PrefetchTicket::Progress progress(const PrefetchTicket::State& state) const TERRACE_EXCLUDES(mutex_);
-  IntoResult result(const IntoOperation::State& state) const TERRACE_EXCLUDES(mutex_);
+  void unpin(std::span<const PinnedHold> held, std::span<Buffer* const> buffers) TERRACE_EXCLUDES(mutex_);
+  void cancel(const std::shared_ptr<LookupFlow>& state) TERRACE_EXCLUDES(mutex_);
+  void cancel(const std::shared_ptr<GetFlow>& state) TERRACE_EXCLUDES(mutex_);
+  void cancel(const std::shared_ptr<IntoFlow>& state) TERRACE_EXCLUDES(mutex_);
+  void cancel(const std::shared_ptr<PrefetchFlow>& state) TERRACE_EXCLUDES(mutex_);
+  void release(const std::shared_ptr<PrefetchFlow>& state) TERRACE_EXCLUDES(mutex_);
+  std::optional<Blocks> take(const std::shared_ptr<GetFlow>& state) TERRACE_EXCLUDES(mutex_);
+  PrefetchTicket::Progress progress(const PrefetchFlow& state) const TERRACE_EXCLUDES(mutex_);
+  IntoResult result(const IntoFlow& state) const TERRACE_EXCLUDES(mutex_);
+  // Block until the result is there, and until the memory is released. False when the executor stops first.
+  bool wait(GetFlow& get);
+  bool wait(const std::shared_ptr<IntoFlow>& into, Timeout timeout);
 
  private:
-  friend struct terrace::LookupOperation::State;
-  friend struct terrace::GetOperation::State;
-  friend struct terrace::IntoOperation::State;
-  friend struct terrace::PrefetchTicket::State;
+  friend struct LookupFlow;
+  friend struct GetFlow;
+  friend struct IntoFlow;
+  friend struct PrefetchFlow;
   class Listener;
   class LoadSink;
   class IntoSink;
@@ -207,6 +228,8 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   void join_family(BlockId block, const Key& family, const Member& member) TERRACE_REQUIRES(mutex_);
   std::optional<ReserveOutcome> staged_answer(BlockId block) TERRACE_REQUIRES(mutex_);
   void freed(Buffer& buffer) TERRACE_REQUIRES(mutex_);
+  static Buffer* buffer_of(const Reservation& reservation);
+  static Buffer* take_buffer(Reservation& reservation);
 
   // --- writes to tiers
   void queue_writes(Buffer* buffer, policy::StoreMoment moment, const std::shared_ptr<Batch>& batch)
@@ -231,7 +254,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   // --- retrieve
   struct DirectRead {
     uint32_t tier;
-    std::shared_ptr<IntoOperation::State> into;
+    std::shared_ptr<IntoFlow> into;
     size_t index;
   };
   struct Start {  // what a request asked tiers for; issued after the mutex is released
@@ -248,8 +271,9 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   };
   // `reading`: for a get, which may read what L1 holds for another reason than to answer lookups (M2).
   Found locate(const Key& key, BlockId& block, bool reading) const TERRACE_REQUIRES(mutex_);
+  std::shared_ptr<PrefetchFlow> prefetch_of(const GetOptions& options) const;
   // The block that a prefetch's ticket holds for its owner; null when it holds none.
-  Buffer* held_by(PrefetchTicket::State* ticket, const Key& key, size_t hint) const TERRACE_REQUIRES(mutex_);
+  Buffer* held_by(PrefetchFlow* ticket, const Key& key, size_t hint) const TERRACE_REQUIRES(mutex_);
   MissReason load(BlockId block, uint32_t tier, io::IoClass io_class, std::shared_ptr<LoadWaiter> waiter,
                   size_t index, Start& start) TERRACE_REQUIRES(mutex_);
   void issue(Start& start) TERRACE_EXCLUDES(mutex_);
@@ -272,40 +296,38 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
       TERRACE_REQUIRES(mutex_);
   void took(base::Histogram& histogram, base::TimePoint begun) const;
 
-  std::shared_ptr<GetOperation::State> make_get(std::span<const Key> keys, const GetOptions& options,
-                                                const Notify& notify);
-  void begin_get(const std::shared_ptr<GetOperation::State>& get) TERRACE_EXCLUDES(mutex_);
-  bool begin_item(const std::shared_ptr<GetOperation::State>& get, size_t index, Start& start,
+  std::shared_ptr<GetFlow> make_get(std::span<const Key> keys, const GetOptions& options,
+                                    const Notify& notify);
+  void begin_get(const std::shared_ptr<GetFlow>& get) TERRACE_EXCLUDES(mutex_);
+  bool begin_item(const std::shared_ptr<GetFlow>& get, size_t index, Start& start,
                   std::vector<size_t>& to_verify) TERRACE_REQUIRES(mutex_);
-  void finish_get(GetOperation::State& get) TERRACE_REQUIRES(mutex_);
+  void finish_get(GetFlow& get) TERRACE_REQUIRES(mutex_);
   bool sample_verification(Buffer* buffer) TERRACE_REQUIRES(mutex_);
-  void end_get(GetOperation::State& get, MissReason reason, Start& start) TERRACE_REQUIRES(mutex_);
-  void verify_resident(const std::shared_ptr<GetOperation::State>& get, size_t index)
-      TERRACE_EXCLUDES(mutex_);
+  void end_get(GetFlow& get, MissReason reason, Start& start) TERRACE_REQUIRES(mutex_);
+  void verify_resident(const std::shared_ptr<GetFlow>& get, size_t index) TERRACE_EXCLUDES(mutex_);
 
-  void start_from_tier(const std::shared_ptr<IntoOperation::State>& into, size_t index, uint32_t tier,
-                       Start& start) TERRACE_REQUIRES(mutex_);
+  void start_from_tier(const std::shared_ptr<IntoFlow>& into, size_t index, uint32_t tier, Start& start)
+      TERRACE_REQUIRES(mutex_);
   void issue_direct(const DirectRead& read) TERRACE_EXCLUDES(mutex_);
-  void end_into_now(const std::shared_ptr<IntoOperation::State>& into, MissReason reason)
+  void end_into_now(const std::shared_ptr<IntoFlow>& into, MissReason reason) TERRACE_EXCLUDES(mutex_);
+  void end_into(IntoFlow& into, MissReason reason, Start& start) TERRACE_REQUIRES(mutex_);
+  void settle_into(IntoFlow& into) TERRACE_REQUIRES(mutex_);
+  void copy_out(const std::shared_ptr<IntoFlow>& into, size_t index) TERRACE_EXCLUDES(mutex_);
+  void finish_direct(const std::shared_ptr<IntoFlow>& into, size_t index, uint32_t tier, Result<void> result)
       TERRACE_EXCLUDES(mutex_);
-  void end_into(IntoOperation::State& into, MissReason reason, Start& start) TERRACE_REQUIRES(mutex_);
-  void settle_into(IntoOperation::State& into) TERRACE_REQUIRES(mutex_);
-  void copy_out(const std::shared_ptr<IntoOperation::State>& into, size_t index) TERRACE_EXCLUDES(mutex_);
-  void finish_direct(const std::shared_ptr<IntoOperation::State>& into, size_t index, uint32_t tier,
-                     Result<void> result) TERRACE_EXCLUDES(mutex_);
 
   void post_advance() TERRACE_REQUIRES(mutex_);
   void advance_prefetches(Start& start) TERRACE_REQUIRES(mutex_);
-  void advance(const std::shared_ptr<PrefetchTicket::State>& prefetch, Start& start) TERRACE_REQUIRES(mutex_);
-  void arrived(PrefetchTicket::State& prefetch) TERRACE_REQUIRES(mutex_);
-  void end_prefetch(PrefetchTicket::State& prefetch) TERRACE_REQUIRES(mutex_);
-  void drop_holds(PrefetchTicket::State& prefetch) TERRACE_REQUIRES(mutex_);
+  void advance(const std::shared_ptr<PrefetchFlow>& prefetch, Start& start) TERRACE_REQUIRES(mutex_);
+  void arrived(PrefetchFlow& prefetch) TERRACE_REQUIRES(mutex_);
+  void end_prefetch(PrefetchFlow& prefetch) TERRACE_REQUIRES(mutex_);
+  void drop_holds(PrefetchFlow& prefetch) TERRACE_REQUIRES(mutex_);
   void take_hold(Buffer* buffer) TERRACE_REQUIRES(mutex_);
 
-  void present_elsewhere(uint32_t tier, const std::shared_ptr<LookupOperation::State>& lookup,
+  void present_elsewhere(uint32_t tier, const std::shared_ptr<LookupFlow>& lookup,
                          std::span<const size_t> asked, const Result<std::vector<uint64_t>>& lengths)
       TERRACE_EXCLUDES(mutex_);
-  void end_lookup(const std::shared_ptr<LookupOperation::State>& lookup) TERRACE_EXCLUDES(mutex_);
+  void end_lookup(const std::shared_ptr<LookupFlow>& lookup) TERRACE_EXCLUDES(mutex_);
 
   // --- eviction
   void left(BlockId block, MissReason reason) TERRACE_REQUIRES(mutex_);
@@ -404,8 +426,7 @@ class StorageManager final : public std::enable_shared_from_this<StorageManager>
   uint64_t removals_running_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t removals_begun_ TERRACE_GUARDED_BY(mutex_) = 0;
   uint64_t undoings_failed_ TERRACE_GUARDED_BY(mutex_) = 0;  // writes that were removed and may come back
-  std::deque<std::shared_ptr<PrefetchTicket::State>> prefetches_
-      TERRACE_GUARDED_BY(mutex_);  // not all asked yet
+  std::deque<std::shared_ptr<PrefetchFlow>> prefetches_ TERRACE_GUARDED_BY(mutex_);  // not all asked yet
   uint64_t prefetch_bytes_ TERRACE_GUARDED_BY(mutex_) = 0;
   bool advance_posted_ TERRACE_GUARDED_BY(mutex_) = false;
   bool evict_posted_ TERRACE_GUARDED_BY(mutex_) = false;

@@ -20,6 +20,7 @@ RANKS: list[set[str]] = [
     {"base"},
     {"key", "memory", "io", "policy"},
     {"record", "wire"},
+    {"surface"},
     {"tier"},
     {"store"},
     {"config"},

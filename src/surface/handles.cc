@@ -1,24 +1,24 @@
 // The public handles: each gives back what it holds when it goes.
 #include <utility>
 
-#include "store/flow_state.h"
-#include "store/storage_manager.h"
+#include "surface/backend.h"
+#include "surface/operations.h"
 
 namespace terrace {
 
 // --- Reservation
 
 Reservation::Reservation(Reservation&& other) noexcept
-    : manager_(std::move(other.manager_)),
-      buffer_(std::exchange(other.buffer_, nullptr)),
+    : backend_(std::move(other.backend_)),
+      token_(std::exchange(other.token_, 0)),
       key_(other.key_),
       bytes_(std::exchange(other.bytes_, {})) {}
 
 Reservation& Reservation::operator=(Reservation&& other) noexcept {
   if (this == &other) return *this;
   abort();
-  manager_ = std::move(other.manager_);
-  buffer_ = std::exchange(other.buffer_, nullptr);
+  backend_ = std::move(other.backend_);
+  token_ = std::exchange(other.token_, 0);
   key_ = other.key_;
   bytes_ = std::exchange(other.bytes_, {});
   return *this;
@@ -29,67 +29,30 @@ Reservation::~Reservation() {
 }
 
 void Reservation::abort() {
-  if (buffer_ != nullptr) manager_->abort(std::exchange(buffer_, nullptr));
+  if (token_ != 0) backend_->abort(std::exchange(token_, 0));
   bytes_ = {};
-  manager_.reset();
+  backend_.reset();
 }
 
 // --- Pin
 
-Pin::Pin(Pin&& other) noexcept
-    : manager_(std::move(other.manager_)),
-      held_(std::move(other.held_)),
-      buffers_(std::move(other.buffers_)) {}
-
-Pin& Pin::operator=(Pin&& other) noexcept {
-  if (this == &other) return *this;
-  release();
-  manager_ = std::move(other.manager_);
-  held_ = std::move(other.held_);
-  buffers_ = std::move(other.buffers_);
-  return *this;
-}
-
-Pin::~Pin() {
-  release();
-}
+Pin::Pin(Pin&& other) noexcept = default;
+Pin& Pin::operator=(Pin&& other) noexcept = default;
+Pin::~Pin() = default;
 
 void Pin::release() {
-  if (manager_ == nullptr) return;
-  manager_->unpin(held_, buffers_);
-  held_.clear();
-  buffers_.clear();
-  manager_.reset();
+  held_.reset();
 }
 
 // --- Blocks
 
-Blocks::Blocks(Blocks&& other) noexcept
-    : manager_(std::move(other.manager_)),
-      views_(std::move(other.views_)),
-      buffers_(std::move(other.buffers_)),
-      reasons_(std::move(other.reasons_)) {}
-
-Blocks& Blocks::operator=(Blocks&& other) noexcept {
-  if (this == &other) return *this;
-  release();
-  manager_ = std::move(other.manager_);
-  views_ = std::move(other.views_);
-  buffers_ = std::move(other.buffers_);
-  reasons_ = std::move(other.reasons_);
-  return *this;
-}
-
-Blocks::~Blocks() {
-  release();
-}
+Blocks::Blocks(Blocks&& other) noexcept = default;
+Blocks& Blocks::operator=(Blocks&& other) noexcept = default;
+Blocks::~Blocks() = default;
 
 void Blocks::release() {
-  if (manager_ == nullptr) return;
-  if (!buffers_.empty()) manager_->release(buffers_);
-  buffers_.clear();
   views_.clear();
-  manager_.reset();
+  lease_.reset();
 }
 
 // --- LookupOperation
@@ -109,16 +72,15 @@ LookupOperation::~LookupOperation() {
 }
 
 bool LookupOperation::ready() const {
-  return state_ != nullptr && state_->event.is_set();
+  return state_ != nullptr && state_->ready();
 }
 
 std::optional<LookupResult> LookupOperation::take() {
-  if (!ready()) return std::nullopt;
-  return std::exchange(state_->result, std::nullopt);
+  return state_ == nullptr ? std::nullopt : state_->take();
 }
 
 void LookupOperation::cancel() {
-  if (state_ != nullptr) state_->manager->cancel(state_);
+  if (state_ != nullptr) state_->cancel();
 }
 
 // --- GetOperation
@@ -138,16 +100,15 @@ GetOperation::~GetOperation() {
 }
 
 bool GetOperation::ready() const {
-  return state_ != nullptr && state_->event.is_set();
+  return state_ != nullptr && state_->ready();
 }
 
 std::optional<Blocks> GetOperation::take() {
-  if (!ready()) return std::nullopt;
-  return state_->manager->take(state_);
+  return state_ == nullptr ? std::nullopt : state_->take();
 }
 
 void GetOperation::cancel() {
-  if (state_ != nullptr) state_->manager->cancel(state_);
+  if (state_ != nullptr) state_->cancel();
 }
 
 // --- IntoOperation
@@ -167,17 +128,17 @@ IntoOperation::~IntoOperation() {
 }
 
 bool IntoOperation::ready() const {
-  return state_ != nullptr && state_->ready_event.is_set();
+  return state_ != nullptr && state_->ready();
 }
 bool IntoOperation::released() const {
-  return state_ != nullptr && state_->released_event.is_set();
+  return state_ != nullptr && state_->released();
 }
 IntoResult IntoOperation::result() const {
-  return ready() ? state_->manager->result(*state_) : IntoResult{};
+  return ready() ? state_->result() : IntoResult{};
 }
 
 void IntoOperation::cancel() {
-  if (state_ != nullptr) state_->manager->cancel(state_);
+  if (state_ != nullptr) state_->cancel();
 }
 
 // --- PrefetchTicket
@@ -197,15 +158,15 @@ PrefetchTicket::~PrefetchTicket() {
 }
 
 PrefetchTicket::Progress PrefetchTicket::progress() const {
-  return state_ == nullptr ? Progress{} : state_->manager->progress(*state_);
+  return state_ == nullptr ? Progress{} : state_->progress();
 }
 
 void PrefetchTicket::cancel() {
-  if (state_ != nullptr) state_->manager->cancel(state_);
+  if (state_ != nullptr) state_->cancel();
 }
 
 void PrefetchTicket::release() {
-  if (state_ != nullptr) state_->manager->release(state_);
+  if (state_ != nullptr) state_->release();
 }
 
 }  // namespace terrace

@@ -3,12 +3,15 @@
 #include <deque>
 #include <utility>
 
-#include "store/storage_manager.h"
+#include "record/record.h"
+#include "surface/access.h"
+#include "surface/backend.h"
+#include "surface/operations.h"
 
 namespace terrace {
 
 struct BlockStream::State {
-  std::shared_ptr<store::StorageManager> manager;
+  std::shared_ptr<surface::Backend> backend;
   std::vector<Key> keys;
   StreamOptions options;
   uint64_t largest = 0;  // payload of the largest block until now; 0: none came yet
@@ -22,11 +25,11 @@ struct BlockStream::State {
   size_t depth() const {
     constexpr size_t kMost = 64;
     if (largest == 0) return 1;
-    return std::clamp<size_t>(options.window / store::StorageManager::l1_bytes_of(largest), 1, kMost);
+    return std::clamp<size_t>(options.window / record::record_bytes(largest), 1, kMost);
   }
   bool ask_ahead() {
     while (asked < keys.size() && running.size() < depth()) {
-      auto get = manager->get_async(std::span(&keys[asked], 1),
+      auto get = backend->get_async(std::span(&keys[asked], 1),
                                     {.timeout = options.timeout, .write_back = options.write_back}, {});
       if (!get) return false;
       running.push_back(std::move(*get));
@@ -36,7 +39,7 @@ struct BlockStream::State {
   }
   void end(MissReason why) {
     reason = why;
-    manager->count_behind_hole(std::span(keys).subspan(asked));
+    backend->count_behind_hole(std::span(keys).subspan(asked));
     running.clear();
     asked = keys.size();
   }
@@ -61,7 +64,7 @@ std::optional<BlockView> BlockStream::next() {
   if (state.running.empty()) return std::nullopt;
   GetOperation front = std::move(state.running.front());
   state.running.pop_front();
-  auto got = state.manager->wait(front) ? front.take() : std::nullopt;
+  auto got = surface::Access::state_of(front)->wait() ? front.take() : std::nullopt;
   if (!got || got->size() == 0) {
     state.end(got ? got->reasons()[0] : MissReason::kCancelled);
     return std::nullopt;
@@ -73,15 +76,15 @@ std::optional<BlockView> BlockStream::next() {
 }
 
 Result<BlockStream> Store::get_stream(std::span<const Key> keys, StreamOptions options) {
-  if (manager_->l1_budget() == 0) return fail(Code::kNoArena, "l1.mode off has no arena to stream through");
+  if (backend_->l1_budget() == 0) return fail(Code::kNoArena, "l1.mode off has no arena to stream through");
   if (keys.size() > kBatchMax) return fail(Code::kLimitExceeded, "a batch holds at most 65536 keys");
-  if (options.window > manager_->l1_budget()) {
+  if (options.window > backend_->l1_budget()) {
     return fail(Code::kInvalidArgument, "the window of a stream is larger than L1");
   }
-  if (options.window == 0) options.window = manager_->l1_budget() / 4;
+  if (options.window == 0) options.window = backend_->l1_budget() / 4;
   BlockStream stream;
   stream.state_ = std::make_unique<BlockStream::State>();
-  stream.state_->manager = manager_;
+  stream.state_->backend = backend_;
   stream.state_->keys.assign(keys.begin(), keys.end());
   stream.state_->options = options;
   return stream;
