@@ -9,6 +9,7 @@
 #include "fuzz/kit/input.h"
 #include "fuzz/kit/target.h"
 #include "wire/frame_socket.h"
+#include "wire/key_lists.h"
 
 namespace terrace::fuzz {
 namespace {
@@ -31,7 +32,18 @@ uint64_t read_all(const flatbuffers::String* text) {
   return text == nullptr ? 0 : text->str().size();
 }
 
-uint64_t read_all(const wire::Message& message) {
+uint64_t read_all(const wire::Keys* keys, wire::KeyListReader& lists) {
+  const auto read = lists.read(keys);
+  return read ? read_all(*read) : 0;
+}
+uint64_t read_slices(const flatbuffers::Vector<const wire::Slice*>* slices) {
+  uint64_t sum = 0;
+  for (size_t i = 0; slices != nullptr && i < slices->size(); ++i)
+    sum += slices->Get(static_cast<flatbuffers::uoffset_t>(i))->bytes();
+  return sum;
+}
+
+uint64_t read_all(const wire::Message& message, wire::KeyListReader& lists) {
   uint64_t sum = read_all(wire::values_of(message.replaced()));
   if (message.memories() != nullptr) {
     for (const wire::Memory* memory : *message.memories()) sum += memory->id() + memory->bytes();
@@ -46,9 +58,20 @@ uint64_t read_all(const wire::Message& message) {
   }
   if (const auto* commit = message.body_as_Commit()) sum += read_all(wire::values_of(commit->reservations()));
   if (const auto* abort = message.body_as_Abort()) sum += read_all(wire::values_of(abort->reservations()));
-  if (const auto* lookup = message.body_as_Lookup()) sum += read_all(wire::keys_of(lookup->keys()));
-  if (const auto* get = message.body_as_Get())
-    sum += read_all(wire::keys_of(get->keys())) + get->timeout_ms();
+  if (const auto* lookup = message.body_as_Lookup()) sum += read_all(lookup->keys(), lists);
+  if (const auto* lookup = message.body_as_LookupFamilies()) sum += read_all(lookup->families(), lists);
+  if (const auto* get = message.body_as_Get()) sum += read_all(get->keys(), lists) + get->timeout_ms();
+  if (const auto* get = message.body_as_GetInto(); get != nullptr) {
+    sum += read_all(get->keys(), lists);
+    sum += read_slices(get->to());
+  }
+  if (const auto* put = message.body_as_Put()) sum += read_slices(put->from());
+  if (const auto* prefetch = message.body_as_Prefetch()) sum += read_all(prefetch->keys(), lists);
+  if (const auto* cancel = message.body_as_Cancel()) sum += read_all(wire::values_of(cancel->requests()));
+  if (const auto* stats = message.body_as_Stats(); stats != nullptr && stats->tiers() != nullptr) {
+    for (const wire::TierFigures* tier : *stats->tiers())
+      sum += read_all(tier->name()) + read_all(wire::values_of(tier->misses()));
+  }
   if (const auto* release = message.body_as_Release()) sum += read_all(wire::values_of(release->holds()));
   if (const auto* remove = message.body_as_Remove()) sum += read_all(wire::keys_of(remove->keys()));
   if (const auto* clear = message.body_as_Clear()) sum += read_all(clear->tenant_salt());
@@ -74,6 +97,7 @@ void run(std::span<const std::byte> input) {
   TERRACE_ASSERT(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) == 0);
   const io::Descriptor far(pair[0]);
   wire::FrameSocket socket{io::Descriptor(pair[1])};
+  wire::KeyListReader lists;
   Input bytes(input);
   volatile uint64_t seen = 0;
   while (!bytes.empty()) {
@@ -84,7 +108,7 @@ void run(std::span<const std::byte> input) {
       if (!received) return;
       if (!*received) break;
       TERRACE_ASSERT((*received)->descriptors.empty());
-      seen = seen + read_all(*(*received)->message);
+      seen = seen + read_all(*(*received)->message, lists);
     }
   }
 }
@@ -101,18 +125,15 @@ template <class Make>
 Seed seed(const std::string& name, wire::Body type, Make make) {
   flatbuffers::FlatBufferBuilder builder;
   const auto body = make(builder);
-  builder.Finish(wire::CreateMessage(builder, 7, type, body.Union()), wire::MessageIdentifier());
-  const size_t padded = (builder.GetSize() + 7) / 8 * 8;
-  const auto header = wire::encode({static_cast<uint32_t>(padded), 0});
-  Bytes bytes(wire::kHeaderBytes + padded);
-  std::memcpy(bytes.data(), header.data(), header.size());
-  std::memcpy(bytes.data() + header.size(), builder.GetBufferPointer(), builder.GetSize());
-  return {name, std::move(bytes)};
+  wire::finish(builder, 7, type, body.Union());
+  return {name, wire::frame_of(builder)};
 }
 
 std::vector<Seed> seeds() {
   using Builder = flatbuffers::FlatBufferBuilder;
   const std::vector<wire::Key> keys(3);
+  const std::vector<Key> names(12);  // enough to be remembered
+  wire::KeyListWriter lists;
   const std::vector<uint64_t> numbers{1, 2, 3};
   return {
       seed("hello", wire::Body::Hello,
@@ -120,9 +141,7 @@ std::vector<Seed> seeds() {
              return wire::CreateHelloDirect(builder, wire::kMajor, wire::kMinor, "engine");
            }),
       seed("lookup", wire::Body::Lookup,
-           [&](Builder& builder) {
-             return wire::CreateLookup(builder, builder.CreateVectorOfStructs(keys), true);
-           }),
+           [&](Builder& builder) { return wire::CreateLookup(builder, lists.write(builder, names), true); }),
       seed("reserve", wire::Body::Reserve,
            [&](Builder& builder) {
              const std::vector<wire::Block> blocks(2);
@@ -132,9 +151,7 @@ std::vector<Seed> seeds() {
       seed("commit", wire::Body::Commit,
            [&](Builder& builder) { return wire::CreateCommit(builder, builder.CreateVector(numbers), 5); }),
       seed("get", wire::Body::Get,
-           [&](Builder& builder) {
-             return wire::CreateGet(builder, builder.CreateVectorOfStructs(keys), 100);
-           }),
+           [&](Builder& builder) { return wire::CreateGet(builder, lists.write(builder, names), 100); }),
       seed("delivered", wire::Body::Delivered,
            [&](Builder& builder) {
              const std::vector<wire::Place> places(2);

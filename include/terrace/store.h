@@ -126,6 +126,7 @@ class Pin {
   Pin(Pin&&) noexcept;
   Pin& operator=(Pin&&) noexcept;
   ~Pin();
+  explicit operator bool() const { return held_ != nullptr; }
   void release();
 
  private:
@@ -413,6 +414,11 @@ class Store {
 
   // Caller memory that outlives its registration. unregister_region: kBusy while an operation may touch it.
   Result<RegionId> register_region(void* data, uint64_t bytes);
+  // The same, of the bytes [offset, offset + bytes) of a file in memory, which is mapped (and its descriptor
+  // copied): what a node's server can transfer to and from as well. Errors: kInvalidArgument where the file
+  // ends before; kPermission for a file that could shrink under the server: a memfd that is sealed against
+  // it, or may be sealed, is what it takes.
+  Result<RegionId> register_shared_region(int fd, uint64_t offset, uint64_t bytes);
   Result<void> unregister_region(RegionId region);
 
   // Gone from every lookup when it returns, also after kill -9 (D1). Returns how many blocks were there.

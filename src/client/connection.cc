@@ -3,14 +3,15 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <utility>
+
+#include "wire/fields.h"
+#include "wire/socket_address.h"
 
 namespace terrace::client {
 
@@ -43,6 +44,16 @@ Error error_of(const wire::Failed& failed) {
       return {code, 0, "the server cannot do it"};
     case Code::kIo:
       return {code, 0, "a device of the server failed"};
+    case Code::kBusy:
+      return {code, 0, "the server still uses it"};
+    case Code::kNoMemory:
+      return {code, 0, "the server has no memory for it"};
+    case Code::kNoRoom:
+      return {code, 0, "the server has no room for it"};
+    case Code::kUnavailable:
+      return {code, 0, "the server cannot do it now"};
+    case Code::kCorrupt:
+      return {code, 0, "the server found the request damaged"};
     default:
       return {Code::kInternal, 0, "the server failed"};
   }
@@ -53,25 +64,45 @@ std::unexpected<Failure> refused(Code code, const std::string& path, const std::
 }
 
 Outcome<io::Descriptor> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) {
+  const auto address = wire::socket_address(path);
+  if (!address) {
     return refused(Code::kInvalidArgument, path,
-                   "a socket's path has 1 to " + std::to_string(sizeof address.sun_path - 1) + " bytes");
+                   "a socket's path has 1 to " + std::to_string(wire::kSocketPathMax) + " bytes");
   }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  io::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  io::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket.get() < 0) return refused(Code::kLimitExceeded, path, std::strerror(errno));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    const bool nobody = errno == ENOENT || errno == ECONNREFUSED;
-    const bool forbidden = errno == EACCES || errno == EPERM;
-    return refused(nobody      ? Code::kNotFound
-                   : forbidden ? Code::kPermission
-                               : Code::kIo,
-                   path,
-                   nobody ? "nobody listens there; start one with terrace serve" : std::strerror(errno));
+  if (::connect(socket.get(), wire::generic(*address), sizeof *address) == 0) return socket;
+  switch (errno) {
+    case ENOENT:
+    case ECONNREFUSED:
+      return refused(Code::kNotFound, path, "nobody listens there; start one with terrace serve");
+    case EACCES:
+    case EPERM:
+      return refused(Code::kPermission, path, std::strerror(errno));
+    case EAGAIN:
+      return refused(Code::kBusy, path, "too many clients wait to be taken in");
+    default:
+      return refused(Code::kIo, path, std::strerror(errno));
   }
-  return socket;
+}
+
+// An answer for one who waits.
+class Waiting final : public Pending {
+ public:
+  bool answered(Result<Reply> reply) override {
+    reply_ = std::move(reply);
+    set_done();
+    return true;
+  }
+  Result<Reply> take() { return std::move(*reply_); }
+
+ private:
+  std::optional<Result<Reply>> reply_;
+};
+
+uint64_t next_number() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
 }
 
 }  // namespace
@@ -81,27 +112,40 @@ Reply::Reply(std::span<const std::byte> bytes)
   std::memcpy(bytes_.data(), bytes.data(), bytes.size());
 }
 
-Connection::Connection(wire::FrameSocket socket, base::Clock& clock)
-    : clock_(clock), process_(::getpid()), socket_(std::move(socket)) {}
+Connection::Connection(wire::FrameSocket socket, OnEvent on_event, base::Clock& clock)
+    : clock_(clock),
+      process_(::getpid()),
+      fd_(socket.fd()),
+      on_event_(std::move(on_event)),
+      number_(next_number()),
+      socket_(std::move(socket)) {}
 
 Connection::~Connection() = default;
 
-Outcome<std::shared_ptr<Connection>> Connection::open(const std::string& path, const std::string& client,
-                                                      base::Clock& clock, base::TimePoint deadline) {
-  auto socket = connect_to(path);
+Outcome<std::shared_ptr<Connection>> Connection::open(const Options& options, base::Clock& clock,
+                                                      base::TimePoint deadline) {
+  auto socket = connect_to(options.path);
   if (!socket) return std::unexpected(socket.error());
-  std::shared_ptr<Connection> connection(new Connection(wire::FrameSocket(std::move(*socket)), clock));
+  std::shared_ptr<Connection> connection(
+      new Connection(wire::FrameSocket(std::move(*socket)), options.on_event, clock));
   const auto welcome = connection->call(
       wire::Body::Hello,
-      [&](Builder& builder) {
-        return wire::CreateHelloDirect(builder, wire::kMajor, wire::kMinor, client.c_str()).Union();
+      [&](Builder& builder, wire::KeyListWriter&) {
+        std::vector<flatbuffers::Offset<wire::OpenNamespace>> namespaces;
+        for (const Namespace& fields : options.namespaces)
+          namespaces.push_back(wire::write_namespace(builder, fields));
+        return wire::CreateHelloDirect(builder, wire::kMajor, wire::kMinor, options.client.c_str(),
+                                       &namespaces)
+            .Union();
       },
       deadline);
-  if (!welcome) return refused(welcome.error().code, path, to_string(welcome.error()));
+  if (!welcome) return refused(welcome.error().code, options.path, to_string(welcome.error()));
   const auto* const known = welcome->as<wire::Welcome>();
-  if (known == nullptr) return refused(Code::kCorrupt, path, "it did not greet");
-  connection->session_ = known->session();
-  connection->mode_ = known->mode();
+  if (known == nullptr || known->mode() > static_cast<uint8_t>(L1Mode::kOff))
+    return refused(Code::kCorrupt, options.path, "it did not greet");
+  connection->mode_ = static_cast<L1Mode>(known->mode());
+  connection->l1_bytes_ = known->l1_bytes();
+  connection->timeout_ = wire::timeout_of(std::max<uint64_t>(known->timeout_ms(), 1));
   return connection;
 }
 
@@ -114,81 +158,198 @@ bool Connection::closed() const {
   return ended_.has_value() || is_fork();
 }
 
-Result<void> Connection::send(uint64_t id, wire::Body type, const Make& make) {
+// --- asking
+
+Result<void> Connection::send(uint64_t id, wire::Body type, const Make& make,
+                              std::span<const int> descriptors) {
   if (ended_) return std::unexpected(*ended_);
   if (is_fork()) return std::unexpected(kEnded);
-  Builder builder;
-  const auto body = make(builder);
-  builder.Finish(wire::CreateMessage(builder, id, type, body), wire::MessageIdentifier());
-  const auto sent = socket_.send(builder);
-  if (!sent && sent.error().code != Code::kLimitExceeded) ended_ = kEnded;
+  builder_.Clear();
+  const auto body = make(builder_, lists_);
+  wire::finish(builder_, id, type, body);
+  const auto sent = socket_.send(builder_, descriptors);
+  // The lists of keys that both ends remember are other ones from now on.
+  if (!sent && sent.error().code == Code::kLimitExceeded) lists_ = {};
   return sent;
 }
 
-Result<Reply> Connection::call(wire::Body type, const Make& make, base::TimePoint deadline) {
-  Waiting waiting;
+Result<void> Connection::begin(wire::Body type, const Make& make, const std::shared_ptr<Pending>& pending,
+                               std::span<const int> descriptors) {
   const base::Lock lock(mutex_);
-  const uint64_t id = ++last_request_;
-  if (auto ok = send(id, type, make); !ok) return std::unexpected(ok.error());
-  waiting_.emplace(id, &waiting);
-  Result<void> done;
-  while (!waiting.reply && done) {
-    if (ended_) {
-      done = std::unexpected(*ended_);
-    } else if (!reading_) {
-      reading_ = true;
-      done = read_for(waiting, deadline);
-      reading_ = false;
-      changed_.notify_all();  // another one reads now
-    } else if (!changed_.wait_until(mutex_, deadline) && clock_.now() >= deadline) {
-      done = std::unexpected(kLate);
-    }
+  if (finished_) return std::unexpected(kEnded);
+  pending->request_ = ++last_request_;
+  if (auto ok = send(pending->request_, type, make, descriptors); !ok) return ok;
+  pending_.emplace(pending->request_, pending);
+  return {};
+}
+
+Result<Reply> Connection::call(wire::Body type, const Make& make, base::TimePoint deadline,
+                               std::span<const int> descriptors) {
+  const auto waiting = std::make_shared<Waiting>();
+  if (auto ok = begin(type, make, waiting, descriptors); !ok) return std::unexpected(ok.error());
+  if (!wait(*waiting, deadline)) {
+    abandon(*waiting);
+    if (!waiting->done()) return std::unexpected(kLate);
   }
-  waiting_.erase(id);
-  if (!waiting.reply) return std::unexpected(done.error());
-  if (const auto* const failed = waiting.reply->as<wire::Failed>()) return std::unexpected(error_of(*failed));
-  return std::move(*waiting.reply);
+  return waiting->take();
 }
 
 Result<void> Connection::tell(wire::Body type, const Make& make) {
   const base::Lock lock(mutex_);
-  return send(0, type, make);
+  return send(0, type, make, {});
 }
 
-Result<void> Connection::read_for(const Waiting& waiting, base::TimePoint deadline) {
-  for (;;) {
-    if (auto ok = take_frames(); !ok) {
-      ended_ = ok.error().code == Code::kClosed ? kEnded : ok.error();
-      return std::unexpected(*ended_);
+void Connection::release(uint64_t hold) {
+  (void)tell(wire::Body::Release, [&](Builder& builder, wire::KeyListWriter&) {
+    return wire::CreateRelease(builder, builder.CreateVector(&hold, 1)).Union();
+  });
+}
+
+void Connection::finish() {
+  std::vector<Arrived> arrived;
+  {
+    const base::Lock lock(mutex_);
+    finished_ = true;
+    std::vector<uint64_t> requests;
+    for (auto& [request, pending] : pending_) {
+      requests.push_back(request);
+      arrived.push_back({pending, std::unexpected(kEnded)});
     }
-    if (waiting.reply) return {};
-    if (!wait_for_socket(deadline)) return std::unexpected(kLate);
+    pending_.clear();
+    if (!requests.empty()) {
+      (void)send(0, wire::Body::Cancel,
+                 [&](Builder& builder, wire::KeyListWriter&) {
+                   return wire::CreateCancel(builder, builder.CreateVector(requests)).Union();
+                 },
+                 {});
+    }
   }
+  tell_all(arrived);
 }
 
-Result<void> Connection::take_frames() {
-  if (auto ok = socket_.flush(); !ok) return ok;
+// --- reading
+
+bool Connection::wait(const Pending& pending, base::TimePoint deadline) {
+  std::vector<Arrived> arrived;
+  mutex_.lock();
+  while (!pending.done()) {
+    if (reading_) {
+      if (!changed_.wait_until(mutex_, deadline) && clock_.now() >= deadline) break;
+      continue;
+    }
+    if (ended_ && arrived.empty()) break;  // it was told, or never was
+    reading_ = true;
+    read_frames(arrived);
+    const bool late = arrived.empty() && !ended_ && !wait_for_socket(deadline);
+    mutex_.unlock();
+    tell_all(arrived);
+    mutex_.lock();
+    reading_ = false;
+    changed_.notify_all();  // another one reads now
+    if (late) break;
+  }
+  mutex_.unlock();
+  return pending.done();
+}
+
+void Connection::look() {
+  std::vector<Arrived> arrived;
+  {
+    const base::Lock lock(mutex_);
+    if (reading_ || ended_) return;
+    reading_ = true;
+    read_frames(arrived);
+  }
+  tell_all(arrived);
+  const base::Lock lock(mutex_);
+  reading_ = false;
+  changed_.notify_all();
+}
+
+void Connection::tell_all(std::vector<Arrived>& arrived) {
+  for (Arrived& one : arrived) {
+    if (one.pending == nullptr) {
+      if (on_event_) on_event_(*one.reply->as<wire::Event>());
+      continue;
+    }
+    if (!one.pending->answered(std::move(one.reply))) continue;
+    const base::Lock lock(mutex_);
+    pending_.erase(one.pending->request_);
+  }
+  arrived.clear();
+}
+
+void Connection::read_frames(std::vector<Arrived>& arrived) {
+  if (ended_) return;
+  if (is_fork()) return end(kEnded, arrived);
+  if (auto ok = socket_.flush(); !ok) return end(kEnded, arrived);
   for (;;) {
     auto received = socket_.receive();
-    if (!received) return std::unexpected(received.error());
-    if (!*received) return {};
-    if (auto ok = take(**received); !ok) return ok;
+    if (received && !*received) return;
+    const auto taken = received ? take(**received, arrived) : std::unexpected(received.error());
+    if (!taken) return end(taken.error().code == Code::kClosed ? kEnded : taken.error(), arrived);
   }
 }
 
-Result<void> Connection::take(wire::Received& received) {
+// Everybody who waits is told.
+void Connection::end(const Error& error, std::vector<Arrived>& arrived) {
+  ended_ = error;
+  for (auto& [request, pending] : pending_) arrived.push_back({pending, std::unexpected(error)});
+  pending_.clear();
+  memories_.clear();  // whoever holds bytes keeps its own mapping
+}
+
+Result<void> Connection::take(wire::Received& received, std::vector<Arrived>& arrived) {
   if (auto ok = map(received); !ok) return ok;
   const wire::Message& message = *received.message;
-  if (message.replaced() != nullptr) let_go(wire::values_of(message.replaced()));
-  // An answer nobody waits for any more came too late; a refusal without a request ends the connection.
-  if (message.id() == 0 && message.body_type() == wire::Body::Failed)
-    return std::unexpected(error_of(*message.body_as_Failed()));
-  if (const auto found = waiting_.find(message.id()); found != waiting_.end()) {
-    found->second->reply.emplace(received.bytes);
-    changed_.notify_all();
+  if (message.replaced() != nullptr) unmap(wire::values_of(message.replaced()));
+  const auto* const failed = message.body_as_Failed();
+  if (message.id() == 0) {
+    if (failed != nullptr) return std::unexpected(error_of(*failed));  // it ends the connection
+    if (message.body_type() == wire::Body::Event) arrived.push_back({nullptr, Reply(received.bytes)});
+    return {};
+  }
+  const auto found = pending_.find(message.id());
+  if (found == pending_.end()) {
+    give_back(message);
+  } else if (failed != nullptr) {
+    arrived.push_back({found->second, std::unexpected(error_of(*failed))});
+  } else {
+    arrived.push_back({found->second, Reply(received.bytes)});
   }
   return {};
 }
+
+void Connection::abandon(const Pending& pending) {
+  const base::Lock lock(mutex_);
+  pending_.erase(pending.request_);
+}
+
+// An answer that nobody waits for any more.
+void Connection::give_back(const wire::Message& answer) {
+  uint64_t hold = 0;
+  if (const auto* const found = answer.body_as_Found()) hold = found->pin();
+  if (const auto* const delivered = answer.body_as_Delivered()) hold = delivered->lease();
+  if (const auto* const prefetching = answer.body_as_Prefetching()) hold = prefetching->prefetch();
+  if (hold != 0) {
+    (void)send(0, wire::Body::Release,
+               [&](Builder& builder, wire::KeyListWriter&) {
+                 return wire::CreateRelease(builder, builder.CreateVector(&hold, 1)).Union();
+               },
+               {});
+  }
+  const auto* const reserved = answer.body_as_Reserved();
+  if (reserved == nullptr || reserved->buffers() == nullptr) return;
+  std::vector<uint64_t> numbers;
+  for (const wire::Buffer* buffer : *reserved->buffers()) numbers.push_back(buffer->reservation());
+  (void)send(0, wire::Body::Abort,
+             [&](Builder& builder, wire::KeyListWriter&) {
+               return wire::CreateAbort(builder, builder.CreateVector(numbers)).Union();
+             },
+             {});
+}
+
+// --- memory
 
 // At once: the server gives the memory to nobody else before.
 Result<void> Connection::map(wire::Received& received) {
@@ -207,12 +368,14 @@ Result<void> Connection::map(wire::Received& received) {
 }
 
 // Whoever still holds bytes there keeps its own mapping.
-void Connection::let_go(std::span<const uint64_t> memories) {
+void Connection::unmap(std::span<const uint64_t> memories) {
   for (const uint64_t id : memories) memories_.erase(id);
-  (void)send(0, wire::Body::Unmapped, [&](Builder& builder) {
-    const auto list = builder.CreateVector(memories.data(), memories.size());
-    return wire::CreateUnmapped(builder, list).Union();
-  });
+  (void)send(
+      0, wire::Body::Unmapped,
+      [&](Builder& builder, wire::KeyListWriter&) {
+        return wire::CreateUnmapped(builder, builder.CreateVector(memories.data(), memories.size())).Union();
+      },
+      {});
 }
 
 // Without the mutex, so that others can send meanwhile.

@@ -51,10 +51,23 @@ Result<void> RegionTable::remove(RegionId id) {
   return {};
 }
 
+void RegionTable::retire(RegionId id, std::shared_ptr<void> memory) {
+  const base::Lock lock(mutex_);
+  const auto address = addresses_.find(id);
+  if (address == addresses_.end()) return;
+  const auto region = regions_.find(address->second);
+  region->second.retired = true;
+  region->second.memory = std::move(memory);
+  if (region->second.uses > 0) return;
+  regions_.erase(region);
+  addresses_.erase(address);
+}
+
 Result<std::span<std::byte>> RegionTable::slice(RegionId id, uint64_t offset, uint64_t bytes) const {
   const base::Lock lock(mutex_);
   const auto address = addresses_.find(id);
-  if (address == addresses_.end()) return fail(Code::kNotFound, "no such region");
+  if (address == addresses_.end() || regions_.at(address->second).retired)
+    return fail(Code::kNotFound, "no such region");
   const uint64_t size = regions_.at(address->second).bytes;
   if (bytes == 0 || offset >= size || bytes > size - offset) {
     return fail(Code::kInvalidArgument, "the slice is not wholly in its region");
@@ -84,12 +97,16 @@ uint64_t RegionTable::uses(RegionId id) const {
 }
 
 void RegionTable::end_use(RegionId id) {
+  std::shared_ptr<void> memory;  // unmapped after the mutex is released
   const base::Lock lock(mutex_);
   const auto address = addresses_.find(id);
   TERRACE_ASSERT(address != addresses_.end());
-  Region& region = regions_.find(address->second)->second;
-  TERRACE_ASSERT(region.uses > 0);
-  --region.uses;
+  const auto region = regions_.find(address->second);
+  TERRACE_ASSERT(region->second.uses > 0);
+  if (--region->second.uses > 0 || !region->second.retired) return;
+  memory = std::move(region->second.memory);
+  regions_.erase(region);
+  addresses_.erase(address);
 }
 
 }  // namespace terrace::memory

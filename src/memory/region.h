@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 
 #include <terrace/error.h>
@@ -44,6 +45,8 @@ class RegionTable {
   Result<RegionId> add(std::span<std::byte> memory) TERRACE_EXCLUDES(mutex_);
   // Errors: kNotFound; kBusy while an operation may still touch the region.
   Result<void> remove(RegionId id) TERRACE_EXCLUDES(mutex_);
+  // Nothing new may touch the region; `memory` is let go when nothing does any more.
+  void retire(RegionId id, std::shared_ptr<void> memory) TERRACE_EXCLUDES(mutex_);
   // The right to let an operation touch `memory`. Errors: kInvalidArgument when it is not wholly in one
   // region.
   Result<RegionUse> use(std::span<const std::byte> memory) TERRACE_EXCLUDES(mutex_);
@@ -59,6 +62,8 @@ class RegionTable {
     RegionId id = 0;
     uint64_t bytes = 0;
     uint64_t uses = 0;
+    bool retired = false;
+    std::shared_ptr<void> memory{};  // of a retired one
   };
   void end_use(RegionId id) TERRACE_EXCLUDES(mutex_);
 

@@ -4,7 +4,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +12,8 @@
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "wire/socket_address.h"
 
 namespace terrace::server {
 namespace {
@@ -50,15 +51,12 @@ Listener::~Listener() {
 }
 
 Outcome<Listener> Listener::open(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  constexpr size_t kLongest = sizeof address.sun_path - 1;
-  if (path.empty() || path.size() > kLongest) {
-    return failure(
-        Code::kInvalidArgument,
-        fmt::format("socket: '{}' has {} bytes; a socket's path has 1 to {}", path, path.size(), kLongest));
+  const auto address = wire::socket_address(path);
+  if (!address) {
+    return failure(Code::kInvalidArgument,
+                   fmt::format("socket: '{}' has {} bytes; a socket's path has 1 to {}", path, path.size(),
+                               wire::kSocketPathMax));
   }
-  std::memcpy(address.sun_path, path.data(), path.size());
   const std::string directory = std::filesystem::absolute(path).parent_path();
   if (auto ok = check_directory(directory); !ok) return std::unexpected(ok.error());
 
@@ -76,7 +74,7 @@ Outcome<Listener> Listener::open(const std::string& path) {
   }
   io::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket.get() < 0) return refused("no socket for", path, errno);
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+  if (::bind(socket.get(), wire::generic(*address), sizeof *address) != 0)
     return refused("cannot bind", path, errno);
   if (::chmod(path.c_str(), 0600) != 0 || ::listen(socket.get(), kBacklog) != 0)
     return refused("cannot listen at", path, errno);

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <future>
-#include <list>
 #include <map>
 #include <thread>
 #include <utility>
@@ -167,12 +166,11 @@ class Server::State final : public Host {
   static void turn_away(wire::FrameSocket& socket, Code code, const std::string& why) {
     flatbuffers::FlatBufferBuilder builder;
     const auto failed = wire::CreateFailedDirect(builder, static_cast<uint8_t>(code), why.c_str());
-    builder.Finish(wire::CreateMessage(builder, 0, wire::Body::Failed, failed.Union()),
-                   wire::MessageIdentifier());
+    wire::finish(builder, 0, wire::Body::Failed, failed.Union());
     (void)socket.send(builder);  // it goes at once, or the client sees the end only
   }
 
-  // The process has ended: nobody can touch what it had any more.
+  // Nobody can touch what it had any more, or the server ends.
   void forget(uint32_t number) {
     const auto found = clients_.find(number);
     if (found == clients_.end()) return;

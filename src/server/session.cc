@@ -14,7 +14,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr uint64_t kQueuedBytesMax = 4u << 20;  // of answers the client does not take
-constexpr size_t kRunningMax = 1024;            // gets of a session
+constexpr size_t kRunningMax = 1024;            // retrieves of a session
 constexpr size_t kApartMax = 4;                 // its requests that wait on a worker
 constexpr size_t kLettingGoMax = 1024;          // memory that it was told to unmap
 
@@ -27,19 +27,23 @@ Session::Session(Host& host, wire::FrameSocket socket, Peer peer, uint32_t numbe
       peer_(std::move(peer)),
       number_(number),
       readiness_(host.io(), socket_.fd()),
-      get_events_(host.io()),
-      write_events_(host.io()) {}
+      results_(host.io()),
+      forwarded_(host.io()) {}
 
 Session::~Session() {
-  // The descriptors are the socket's and the queues'.
-  if (readiness_.is_open()) readiness_.release();
-  if (get_events_.is_open()) get_events_.release();
-  if (write_events_.is_open()) write_events_.release();
+  let_go();
+  stop_watching();
+  running_.clear();
   // What it held goes before its memory becomes the store's.
-  gets_.clear();
-  reservations_.clear();
   holds_.clear();
+  for (const RegionId region : regions_) store_.retire_region(region);
   host_.gone(number_, has_ended(peer_));
+}
+
+// Nothing is read any more, and nothing will be committed.
+void Session::let_go() {
+  if (readiness_.is_open()) readiness_.release();  // the descriptor is the socket's
+  reservations_.clear();
 }
 
 void Session::start() {
@@ -48,11 +52,26 @@ void Session::start() {
 
 void Session::close() {
   if (std::exchange(closed_, true)) return;
-  if (readiness_.is_open()) readiness_.release();
-  if (get_events_.is_open()) get_events_.release();
-  if (write_events_.is_open()) write_events_.release();
-  gets_.clear();
-  reservations_.clear();
+  let_go();
+  // Its leases stay: of a process that may read still.
+  boost::unordered::erase_if(holds_,
+                             [](const auto& held) { return !std::holds_alternative<Blocks>(held.second); });
+  for (auto& [id, running] : running_) std::visit([](auto& operation) { operation.cancel(); }, running);
+  if (has_ended(peer_)) borrowed_ = 0;  // nobody is there to touch what we still read
+  end_if_nothing_is_borrowed();
+}
+
+// The descriptors are the queues'.
+void Session::stop_watching() {
+  if (results_.readable.is_open()) results_.readable.release();
+  if (forwarded_.readable.is_open()) forwarded_.readable.release();
+}
+
+// The end of the socket says that the client's own memory is its own again.
+void Session::end_if_nothing_is_borrowed() {
+  if (!closed_ || borrowed_ > 0 || std::exchange(left_, true)) return;
+  stop_watching();
+  running_.clear();
   socket_.end();
   host_.left(*this);
 }
@@ -63,7 +82,7 @@ void Session::close() {
 // what it can make the server keep is bounded.
 bool Session::may_read() const {
   return !closed_ && !last_answer_ && socket_.queued_bytes() <= kQueuedBytesMax &&
-         gets_.size() < kRunningMax && apart_ < kApartMax;
+         running_.size() < kRunningMax && apart_ < kApartMax;
 }
 
 void Session::go_on_reading() {
@@ -92,7 +111,7 @@ void Session::read_frames() {
     }
     if (!*received) return await_frames();
     try {
-      handle(*(*received)->message);
+      handle(**received);
     } catch (const std::exception& error) {  // no memory, no descriptor: this session's end, and no other's
       base::log::warn("session {} ({}): {}", number_, client_, error.what());
       refuse(0, Code::kNoMemory, "the server has no memory for the request");
@@ -119,11 +138,15 @@ void Session::await_room() {
 
 void Session::send(uint64_t id, wire::Body type, Offset body, const Introduced& introduced) {
   const auto memories = introduced.memories.empty() ? 0 : builder_.CreateVectorOfStructs(introduced.memories);
-  builder_.Finish(wire::CreateMessage(builder_, id, type, body, memories), wire::MessageIdentifier());
-  const auto sent = socket_.send(builder_, introduced.descriptors);
+  wire::finish(builder_, id, type, body, memories);
+  send_built(introduced.descriptors);
+}
+
+void Session::send_built(std::span<const int> descriptors) {
+  const auto sent = closed_ ? Result<void>{} : socket_.send(builder_, descriptors);
   builder_.Clear();
   if (!sent) return asio::post(host_.io(), [self = shared_from_this()] { self->close(); });
-  if (socket_.queued_bytes() > 0) await_room();
+  if (socket_.queued_bytes() > 0 && !closed_) await_room();
 }
 
 void Session::refuse(uint64_t id, Code code, std::string_view message) {
@@ -168,33 +191,31 @@ void Session::replaced(std::span<const uint64_t> memories) {
   wire::MessageBuilder message(builder_);
   message.add_replaced(list);
   builder_.Finish(message.Finish(), wire::MessageIdentifier());
-  const auto sent = socket_.send(builder_);
-  builder_.Clear();
-  if (sent && socket_.queued_bytes() > 0) await_room();
+  send_built();
 }
 
 // --- the store's events
 
-bool Session::watch(std::shared_ptr<CompletionQueue>& queue, asio::posix::stream_descriptor& readable,
-                    void (Session::*came)()) {
-  if (queue != nullptr) return true;
+bool Session::watch(Events& events, void (Session::*came)()) {
+  if (events.queue != nullptr) return true;
   auto made = store_.make_queue();
   boost::system::error_code error;
-  if (made->fd() >= 0) readable.assign(made->fd(), error);
+  if (made->fd() >= 0) events.readable.assign(made->fd(), error);
   if (made->fd() < 0 || error) return false;
-  queue = std::move(made);
-  await_events(*queue, readable, came);
+  events.queue = std::move(made);
+  await_events(events, came);
   return true;
 }
 
-void Session::await_events(CompletionQueue& queue, asio::posix::stream_descriptor& readable,
-                           void (Session::*came)()) {
-  readable.async_wait(
+// Also of a closed session, until nothing is borrowed any more.
+void Session::await_events(Events& events, void (Session::*came)()) {
+  events.readable.async_wait(
       asio::posix::stream_descriptor::wait_read,
-      [self = shared_from_this(), &queue, &readable, came](const boost::system::error_code& error) {
-        if (error || self->closed_) return;
+      [self = shared_from_this(), &events, came](const boost::system::error_code& error) {
+        if (error || self->left_) return;
         (self.get()->*came)();
-        if (!self->closed_) self->await_events(queue, readable, came);
+        self->end_if_nothing_is_borrowed();
+        if (!self->left_) return self->await_events(events, came);
       });
 }
 

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,6 +21,7 @@
 #include "server/peer.h"
 #include "store/storage_manager.h"
 #include "wire/frame_socket.h"
+#include "wire/key_lists.h"
 
 namespace terrace::server {
 
@@ -50,12 +51,12 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   void start();
   // Ends what runs, aborts what is not committed, and leaves the leases: of a process that may read still.
+  // The client sees the end when nothing touches its own memory any more.
   void close();
   void replaced(std::span<const uint64_t> memories);
 
   uint32_t number() const { return number_; }
   const Peer& peer() const { return peer_; }
-  const std::string& client() const { return client_; }
   bool closed() const { return closed_; }
   uint64_t leases() const { return holds_.size(); }
   uint64_t reservations() const { return reservations_.size(); }
@@ -63,10 +64,18 @@ class Session final : public std::enable_shared_from_this<Session> {
  private:
   using Builder = flatbuffers::FlatBufferBuilder;
   using Offset = flatbuffers::Offset<void>;
+  using Running = std::variant<GetOperation, LookupOperation, IntoOperation>;
+  using Hold = std::variant<Blocks, Pin, PrefetchTicket>;
   // Memory that an answer names and the client has not mapped yet.
   struct Introduced {
     std::vector<wire::Memory> memories;
     std::vector<int> descriptors;
+  };
+  // The store's events of one kind, read on the server's thread.
+  struct Events {
+    explicit Events(boost::asio::io_context& io) : readable(io) {}
+    std::shared_ptr<CompletionQueue> queue;  // made when first needed
+    boost::asio::posix::stream_descriptor readable;
   };
 
   // --- the socket (session.cc)
@@ -76,37 +85,66 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool may_read() const;
   void go_on_reading();
   void send(uint64_t id, wire::Body type, Offset body, const Introduced& introduced = {});
+  void send_done(uint64_t id) { send(id, wire::Body::Done, wire::CreateDone(builder_).Union()); }
+  void send_built(std::span<const int> descriptors = {});
   void send_ahead(Introduced& introduced);
   void introduce(const memory::SharedMemory& memory, bool writable, Introduced& introduced);
   void refuse(uint64_t id, Code code, std::string_view message);
   void refuse(uint64_t id, const Error& error) { refuse(id, error.code, to_string(error)); }
+  void refuse(uint64_t id, const Failure& failure) { refuse(id, failure.error.code, failure.message); }
   // False when there is no descriptor to be told by.
-  bool watch(std::shared_ptr<CompletionQueue>& queue, boost::asio::posix::stream_descriptor& readable,
-             void (Session::*came)());
-  void await_events(CompletionQueue& queue, boost::asio::posix::stream_descriptor& readable,
-                    void (Session::*came)());
+  bool watch(Events& events, void (Session::*came)());
+  void await_events(Events& events, void (Session::*came)());
+  void let_go();
+  void stop_watching();
+  void end_if_nothing_is_borrowed();
 
   // --- requests (requests.cc)
-  void handle(const wire::Message& message);
+  void handle(wire::Received& received);
   void hello(uint64_t id, const wire::Hello& request);
   void open_namespace(uint64_t id, const wire::OpenNamespace& request);
-  void reserve(uint64_t id, const wire::Reserve& request);
-  void reserved(uint64_t id, Result<std::vector<ReserveAnswer>> answers);
-  void commit(uint64_t id, const wire::Commit& request);
-  void abort(const wire::Abort& request);
-  void lookup(uint64_t id, const wire::Lookup& request);
-  void get(uint64_t id, const wire::Get& request);
-  void delivered(uint64_t id, Blocks blocks);
-  void gets_ended();
-  void writes_ended();
+  void cancel(const wire::Cancel& request);
   void release(const wire::Release& request);
   void remove(uint64_t id, const wire::Remove& request);
   void clear(uint64_t id, const wire::Clear& request);
   void unmapped(const wire::Unmapped& request);
   void removed(uint64_t id, const Result<uint64_t>& blocks);
+  void sync(uint64_t id, const wire::Sync& request);
+  void await_recovery(uint64_t id, const wire::AwaitRecovery& request);
   // Runs `work` apart and `then` with its result here, if the session is still there.
   template <class Work, class Then>
   void apart(Work work, Then then);
+  uint64_t hold(Hold held);  // its number
+  bool has_too_many_holds(uint64_t id);
+
+  // --- of stores (store_requests.cc)
+  void reserve(uint64_t id, const wire::Reserve& request);
+  void reserved(uint64_t id, Result<std::vector<ReserveAnswer>> answers);
+  void commit(uint64_t id, const wire::Commit& request);
+  void abort(const wire::Abort& request);
+  void put(uint64_t id, const wire::Put& request);
+  void register_region(uint64_t id, const wire::RegisterRegion& request, wire::Received& received);
+  void unregister_region(uint64_t id, const wire::UnregisterRegion& request);
+  Result<std::vector<RegionSlice>> slices_of(const flatbuffers::Vector<const wire::Slice*>* slices) const;
+  void forward_events();
+
+  // --- of retrieves (retrieve_requests.cc)
+  void lookup(uint64_t id, const wire::Lookup& request);
+  void found(uint64_t id, LookupResult result);
+  void lookup_families(uint64_t id, const wire::LookupFamilies& request);
+  void get(uint64_t id, const wire::Get& request);
+  void delivered(uint64_t id, Blocks blocks);
+  void get_into(uint64_t id, const wire::GetInto& request);
+  void prefetch(uint64_t id, const wire::Prefetch& request);
+  void ask_progress(uint64_t id, const wire::AskProgress& request);
+  void take_results();
+  void take_result(uint64_t id, Running& running);
+  // The keys of a request, read before anything else of it. Nothing: it was refused.
+  std::optional<std::span<const Key>> keys_of(uint64_t id, const wire::Keys* keys);
+  // False: it was refused.
+  bool read_options(uint64_t id, uint64_t timeout_ms, int8_t write_back, uint64_t prefetch,
+                    GetOptions& options);
+  bool may_begin(uint64_t id);
 
   Host& host_;
   store::StorageManager& store_;
@@ -116,22 +154,26 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::string client_;
   bool greeted_ = false;
   bool closed_ = false;
+  bool left_ = false;         // the host was told
   bool reading_ = false;      // waits for frames
   bool writing_ = false;      // waits for the socket's room
   bool last_answer_ = false;  // closes when it is sent
   Builder builder_;
+  wire::KeyListReader lists_;
 
   boost::asio::posix::stream_descriptor readiness_;
-  std::shared_ptr<CompletionQueue> get_queue_, write_queue_;  // made when first needed
-  boost::asio::posix::stream_descriptor get_events_, write_events_;
+  Events results_;    // tags are requests
+  Events forwarded_;  // tags are the client's
 
   boost::unordered_flat_set<uint64_t> known_;       // memory the client maps
   boost::unordered_flat_set<uint64_t> letting_go_;  // that it was told to unmap and has not yet
   boost::unordered_flat_map<uint64_t, Reservation> reservations_;
-  boost::unordered_flat_map<uint64_t, GetOperation> gets_;  // by request
-  boost::unordered_flat_map<uint64_t, std::variant<Blocks, Pin>> holds_;
+  boost::unordered_flat_map<uint64_t, Running> running_;  // by request
+  boost::unordered_flat_map<uint64_t, Hold> holds_;
+  boost::unordered_flat_set<RegionId> regions_;  // shared by this client
   uint64_t last_reservation_ = 0, last_hold_ = 0;
-  uint64_t apart_ = 0;  // requests that run there
+  uint64_t apart_ = 0;     // requests that run there
+  uint64_t borrowed_ = 0;  // get_into requests and keys of puts that may touch the client's memory
 };
 
 }  // namespace terrace::server

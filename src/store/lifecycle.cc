@@ -394,14 +394,6 @@ std::vector<StoredBlock> StorageManager::list(std::optional<Key> root, std::opti
 
 // --- the rest
 
-Result<RegionId> StorageManager::register_region(void* data, uint64_t bytes) {
-  return regions_.add(std::span(static_cast<std::byte*>(data), bytes));
-}
-
-Result<void> StorageManager::unregister_region(RegionId region) {
-  return regions_.remove(region);
-}
-
 std::shared_ptr<CompletionQueue> StorageManager::make_queue() {
   return std::make_shared<EventQueue>(executor_, clock_);
 }

@@ -22,6 +22,7 @@
 #include "base/executor.h"
 #include "base/mutex.h"
 #include "memory/arena.h"
+#include "memory/mapping.h"
 #include "memory/region.h"
 #include "policy/admission.h"
 #include "policy/store.h"
@@ -113,6 +114,7 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   Result<PrefetchTicket> prefetch(std::span<const Key> keys, const PrefetchOptions& options,
                                   const Notify& notify) override;
   Result<RegionId> register_region(void* data, uint64_t bytes) override;
+  Result<RegionId> register_shared_region(int fd, uint64_t offset, uint64_t bytes) override;
   Result<void> unregister_region(RegionId region) override;
   Result<uint64_t> remove(std::span<const Key> keys, bool erase) override;
   Result<uint64_t> clear(const ClearScope& scope) override;
@@ -131,6 +133,7 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   void count_behind_hole(std::span<const Key> keys) override TERRACE_EXCLUDES(mutex_);
   uint64_t l1_budget() const override { return mode_ == L1Mode::kOff ? 0 : options_.l1.budget; }
   L1Mode l1_mode() const { return mode_; }
+  Timeout get_timeout() const { return options_.get_timeout; }
 
   // --- for a server, whose clients reach L1 through memory they map
   // Where the bytes of a buffer stand. `memory` names SharedMemory::id.
@@ -145,6 +148,8 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   Places places_of(std::span<const ReserveAnswer> answers) const TERRACE_EXCLUDES(mutex_);
   // Of leased blocks; the memory is sealed. Errors: kUnsupported where it is not shared.
   Result<Places> places_of(const Blocks& blocks) TERRACE_EXCLUDES(mutex_);
+  // A shared region that nothing new may touch; unmapped when nothing does any more.
+  void retire_region(RegionId region) TERRACE_EXCLUDES(mutex_);
   // The owner is gone; what it committed stays. Its memory is the store's when its process `has_ended`, and
   // else used no more, once empty: the process may write there.
   void disown(memory::SlotOwner owner, bool has_ended) TERRACE_EXCLUDES(mutex_);
@@ -405,6 +410,8 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   std::unique_ptr<L1> l1_ TERRACE_GUARDED_BY(mutex_);
   std::vector<TierState> tiers_ TERRACE_GUARDED_BY(mutex_);
   NamespaceTable namespaces_ TERRACE_GUARDED_BY(mutex_);
+  std::map<RegionId, std::shared_ptr<memory::Mapping>> mapped_regions_
+      TERRACE_GUARDED_BY(mutex_);  // shared ones
   uint64_t last_use_time_ TERRACE_GUARDED_BY(mutex_) = 0;
   bool owes_ TERRACE_GUARDED_BY(mutex_) = false;           // some tier is written when L1 lets go
   bool writes_on_hit_ TERRACE_GUARDED_BY(mutex_) = false;  // some tier is written when a block is seen again

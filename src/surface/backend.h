@@ -39,6 +39,7 @@ class Backend {
                                           const Notify& notify) = 0;
 
   virtual Result<RegionId> register_region(void* data, uint64_t bytes) = 0;
+  virtual Result<RegionId> register_shared_region(int fd, uint64_t offset, uint64_t bytes) = 0;
   virtual Result<void> unregister_region(RegionId region) = 0;
 
   virtual Result<uint64_t> remove(std::span<const Key> keys, bool erase) = 0;

@@ -72,6 +72,9 @@ Result<PrefetchTicket> Store::prefetch(std::span<const Key> keys, PrefetchOption
 Result<RegionId> Store::register_region(void* data, uint64_t bytes) {
   return backend_->register_region(data, bytes);
 }
+Result<RegionId> Store::register_shared_region(int fd, uint64_t offset, uint64_t bytes) {
+  return backend_->register_shared_region(fd, offset, bytes);
+}
 Result<void> Store::unregister_region(RegionId region) {
   return backend_->unregister_region(region);
 }

@@ -1,5 +1,6 @@
 #include "wire/frame.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -18,6 +19,16 @@ bool is_aligned(const Vector* vector) {
   return vector == nullptr || reinterpret_cast<uintptr_t>(vector->Data()) % kAlign == 0;
 }
 
+bool vectors_are_aligned(const TierFigures& tier) {
+  return is_aligned<8>(tier.drops()) && is_aligned<8>(tier.misses());
+}
+
+bool vectors_are_aligned(const Stats& stats) {
+  if (!is_aligned<8>(stats.misses()) || !is_aligned<8>(stats.unknown_misses())) return false;
+  return stats.tiers() == nullptr ||
+         std::ranges::all_of(*stats.tiers(), [](const auto* tier) { return vectors_are_aligned(*tier); });
+}
+
 bool vectors_are_aligned(const Message& message) {
   if (!is_aligned<8>(message.memories()) || !is_aligned<8>(message.replaced())) return false;
   switch (message.body_type()) {
@@ -27,8 +38,17 @@ bool vectors_are_aligned(const Message& message) {
       return is_aligned<8>(message.body_as_Commit()->reservations());
     case Body::Abort:
       return is_aligned<8>(message.body_as_Abort()->reservations());
+    case Body::Put:
+      return is_aligned<8>(message.body_as_Put()->blocks()) && is_aligned<8>(message.body_as_Put()->from());
+    case Body::LookupFamilies:
+      return is_aligned<4>(message.body_as_LookupFamilies()->groups());
+    case Body::GetInto:
+      return is_aligned<8>(message.body_as_GetInto()->to());
+    case Body::Cancel:
+      return is_aligned<8>(message.body_as_Cancel()->requests());
     case Body::Release:
-      return is_aligned<8>(message.body_as_Release()->holds());
+      return is_aligned<8>(message.body_as_Release()->holds()) &&
+             is_aligned<8>(message.body_as_Release()->arrived());
     case Body::Unmapped:
       return is_aligned<8>(message.body_as_Unmapped()->memories());
     case Body::Reserved:
@@ -38,6 +58,10 @@ bool vectors_are_aligned(const Message& message) {
     case Body::Delivered:
       return is_aligned<8>(message.body_as_Delivered()->places()) &&
              is_aligned<2>(message.body_as_Delivered()->sources());
+    case Body::DeliveredInto:
+      return is_aligned<2>(message.body_as_DeliveredInto()->sources());
+    case Body::Stats:
+      return vectors_are_aligned(*message.body_as_Stats());
     default:
       return true;  // keys and bytes stand anywhere
   }
@@ -78,6 +102,24 @@ Result<const Message*> decode_message(std::span<const std::byte> bytes) {
     return fail(Code::kCorrupt, "the message names a body and has none");
   if (!vectors_are_aligned(*message)) return fail(Code::kCorrupt, "the message is not aligned");
   return message;
+}
+
+void finish(flatbuffers::FlatBufferBuilder& builder, uint64_t id, Body type, flatbuffers::Offset<void> body,
+            flatbuffers::Offset<flatbuffers::Vector<const Memory*>> memories) {
+  builder.Finish(CreateMessage(builder, id, type, body, memories), MessageIdentifier());
+}
+
+size_t message_bytes(const flatbuffers::FlatBufferBuilder& builder) {
+  return (builder.GetSize() + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+std::vector<std::byte> frame_of(const flatbuffers::FlatBufferBuilder& builder, size_t descriptors) {
+  const size_t bytes = message_bytes(builder);
+  const auto header = encode({static_cast<uint32_t>(bytes), static_cast<uint16_t>(descriptors)});
+  std::vector<std::byte> frame(kHeaderBytes + bytes);
+  std::ranges::copy(header, frame.begin());
+  std::memcpy(frame.data() + kHeaderBytes, builder.GetBufferPointer(), builder.GetSize());
+  return frame;
 }
 
 }  // namespace terrace::wire

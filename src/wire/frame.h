@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <terrace/error.h>
 #include <terrace/key.h>
@@ -36,6 +37,14 @@ Result<FrameHeader> decode_header(std::span<const std::byte, kHeaderBytes> bytes
 
 // The message in `bytes`, checked by the verifier; it points into them. Errors: kCorrupt.
 Result<const Message*> decode_message(std::span<const std::byte> bytes);
+
+// A whole message in the builder.
+void finish(flatbuffers::FlatBufferBuilder& builder, uint64_t id, Body type, flatbuffers::Offset<void> body,
+            flatbuffers::Offset<flatbuffers::Vector<const Memory*>> memories = 0);
+// The frame of what the builder has finished, for tests and for sockets that take no part of it.
+std::vector<std::byte> frame_of(const flatbuffers::FlatBufferBuilder& builder, size_t descriptors = 0);
+// Bytes of the message as it travels.
+size_t message_bytes(const flatbuffers::FlatBufferBuilder& builder);
 
 // Keys stand in frames as they do in memory.
 static_assert(sizeof(terrace::Key) == sizeof(Key) && alignof(Key) == 1);

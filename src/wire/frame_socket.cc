@@ -132,13 +132,11 @@ Result<void> FrameSocket::send(flatbuffers::FlatBufferBuilder& builder, std::spa
   TERRACE_ASSERT(descriptors.size() <= kDescriptorsMax);
   const std::span<const std::byte> message(reinterpret_cast<const std::byte*>(builder.GetBufferPointer()),
                                            builder.GetSize());
-  constexpr size_t kStep = 8;
-  const size_t padding = (kStep - message.size() % kStep) % kStep;
-  const size_t whole = message.size() + padding;
+  const size_t whole = message_bytes(builder);
   if (whole > kMessageBytesMax) return fail(Code::kLimitExceeded, "a message has at most 16 MiB");
-  const auto header = encode({static_cast<uint32_t>(whole), static_cast<uint16_t>(descriptors.size())});
   size_t sent = 0;
-  if (outbox_.empty() && padding == 0) {
+  if (outbox_.empty() && whole == message.size()) {
+    const auto header = encode({static_cast<uint32_t>(whole), static_cast<uint16_t>(descriptors.size())});
     const std::array<std::span<const std::byte>, 2> pieces{header, message};
     const auto went = write_some(pieces, descriptors);
     if (!went) return std::unexpected(went.error());
@@ -146,9 +144,7 @@ Result<void> FrameSocket::send(flatbuffers::FlatBufferBuilder& builder, std::spa
     if (sent == kHeaderBytes + whole) return {};
   }
   Outgoing queued;
-  queued.bytes.resize(kHeaderBytes + whole);
-  std::ranges::copy(header, queued.bytes.begin());
-  std::ranges::copy(message, queued.bytes.begin() + kHeaderBytes);
+  queued.bytes = frame_of(builder, descriptors.size());
   queued.sent = sent;
   for (const int fd : sent == 0 ? descriptors : std::span<const int>{}) {
     io::Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));

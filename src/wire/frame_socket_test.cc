@@ -25,18 +25,8 @@ class Frames : public ::testing::Test {
   static flatbuffers::FlatBufferBuilder message(uint64_t id, const std::string& text) {
     flatbuffers::FlatBufferBuilder builder;
     const auto failed = CreateFailedDirect(builder, 3, text.c_str());
-    builder.Finish(CreateMessage(builder, id, Body::Failed, failed.Union()), MessageIdentifier());
+    finish(builder, id, Body::Failed, failed.Union());
     return builder;
-  }
-  static std::vector<std::byte> bytes_of(flatbuffers::FlatBufferBuilder& builder) {
-    std::vector<std::byte> whole;
-    const size_t padded = (builder.GetSize() + 7) / 8 * 8;
-    const auto header = encode({static_cast<uint32_t>(padded), 0});
-    whole.insert(whole.end(), header.begin(), header.end());
-    const auto* data = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
-    whole.insert(whole.end(), data, data + builder.GetSize());
-    whole.resize(kHeaderBytes + padded);
-    return whole;
   }
   void write_raw(std::span<const std::byte> bytes) {
     ASSERT_EQ(::write(raw_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
@@ -66,7 +56,7 @@ TEST_F(Frames, come_whole_and_in_order) {
 
 TEST_F(Frames, a_frame_that_comes_one_byte_at_a_time_is_one_frame) {
   auto builder = message(7, "slow");
-  for (const std::byte byte : bytes_of(builder)) {
+  for (const std::byte byte : frame_of(builder)) {
     const auto before = far_->receive();
     ASSERT_TRUE(before);
     ASSERT_FALSE(*before);
@@ -123,7 +113,7 @@ TEST_F(Frames, garbage_is_refused) {
 
 TEST_F(Frames, a_message_whose_offsets_point_outside_is_refused) {
   auto builder = message(1, "right");
-  auto bytes = bytes_of(builder);
+  auto bytes = frame_of(builder);
   bytes[kHeaderBytes] = bytes[kHeaderBytes + 1] = std::byte{0xFF};
   write_raw(bytes);
   EXPECT_EQ(far_->receive().error().code, Code::kCorrupt);
@@ -132,13 +122,13 @@ TEST_F(Frames, a_message_whose_offsets_point_outside_is_refused) {
 TEST_F(Frames, a_message_that_names_a_body_and_has_none_is_refused) {
   flatbuffers::FlatBufferBuilder builder;
   builder.Finish(CreateMessage(builder, 1, Body::Reserve), MessageIdentifier());
-  write_raw(bytes_of(builder));
+  write_raw(frame_of(builder));
   EXPECT_EQ(far_->receive().error().code, Code::kCorrupt);
 }
 
 TEST_F(Frames, a_peer_that_ends_in_the_middle_of_a_frame_has_closed) {
   auto builder = message(1, "half");
-  const auto bytes = bytes_of(builder);
+  const auto bytes = frame_of(builder);
   write_raw(std::span(bytes).first(bytes.size() / 2));
   EXPECT_FALSE(*far_->receive());
   near_.reset();

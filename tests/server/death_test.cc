@@ -56,7 +56,7 @@ TEST_F(Death, in_the_middle_of_gets_leaves_nothing) {
   const auto peer = begin("asks_on");
   peer->kill_now();
   EXPECT_TRUE(becomes([](const auto& stats) { return stats.sessions == 1 && stats.leases == 0; }));
-  EXPECT_EQ(writer.get(1, 4).blocks.size(), 4u);
+  EXPECT_EQ(writer.get(1, 4).size(), 4u);
 }
 
 TEST_F(Death, a_closed_socket_of_a_live_process_keeps_what_it_may_still_read_until_it_ends) {
@@ -78,18 +78,18 @@ TEST_F(Death, what_a_dead_client_committed_stays) {
   }
   TestClient reader(options_.socket);
   const auto got = reader.get(11, 4);
-  EXPECT_EQ(got.blocks.size(), 4u);
-  EXPECT_TRUE(reader.holds_right_bytes(got, 11));
+  EXPECT_EQ(got.size(), 4u);
+  EXPECT_TRUE(hold_right_bytes(got, 11));
 }
 
-TEST_F(Death, of_the_server_ends_every_request_with_an_error) {
+TEST_F(Death, of_the_server_makes_every_request_a_miss) {
   TestClient client(options_.socket);
   ASSERT_EQ(client.store(1, 4), 4u);
   const auto held = client.get(1, 4);
   stop();
   EXPECT_EQ(client.lookup(1, 4), 0u);
-  EXPECT_EQ(client.error, Code::kClosed);
-  EXPECT_TRUE(client.holds_right_bytes(held, 1)) << "mapped as long as it is held";
+  EXPECT_EQ(client.reason(1), MissReason::kTierUnavailable);
+  EXPECT_TRUE(hold_right_bytes(held, 1)) << "mapped as long as it is held";
 }
 
 }  // namespace

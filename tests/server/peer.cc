@@ -25,19 +25,19 @@ int run_peer(const std::string& role, const std::string& socket, const std::stri
   TestClient client(socket);
   if (!client.connected()) return 1;
   if (role == "fills") {
-    const auto filling = client.reserve(1, 4);
-    if (filling.size() != 4) return 2;
-    std::ranges::fill(filling[0].bytes.bytes.first(kBlock / 2), byte_of(1));
+    const auto given = client.reserve(1, 4);
+    if (given.size() != 4) return 2;
+    std::ranges::fill(given[0].bytes().first(kBlock / 2), byte_of(1));
     tell(fifo);
     live_on();
   }
   const auto got = client.get(1, 4);
-  if (got.blocks.size() != 4) return 3;
+  if (got.size() != 4) return 3;
   if (role == "asks_on") {
     tell(fifo);
-    for (;;) client.release(client.get(1, 4).lease);
+    for (;;) (void)client.get(1, 4);
   }
-  if (role == "hangs_up") client.disconnect();
+  if (role == "hangs_up") ::close_range(3, ~0u, 0);  // what it maps stays
   tell(fifo);
   live_on();
 }

@@ -1,32 +1,24 @@
 // What a server refuses, and that nobody else notices.
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 
 #include <gmock/gmock.h>
 
+#include "server/raw_client.h"
 #include "server/server_fixture.h"
 
 namespace terrace::server_tests {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class Refusals : public ServerTest {
  protected:
-  // A connection whose bytes a test writes itself.
-  io::Descriptor raw_connection() {
-    io::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, options_.socket.data(), options_.socket.size());
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    return socket;
-  }
   // Until the server ends it: how many bytes came before.
   static size_t read_to_end(int socket) {
     std::array<std::byte, 4096> bytes;
@@ -43,29 +35,16 @@ class Refusals : public ServerTest {
 
 TEST_F(Refusals, another_major_version_is_refused_by_name) {
   start();
-  wire::FrameSocket socket(raw_connection());
-  flatbuffers::FlatBufferBuilder builder;
-  const auto hello = wire::CreateHelloDirect(builder, 9, 0, "from the future");
-  builder.Finish(wire::CreateMessage(builder, 1, wire::Body::Hello, hello.Union()),
-                 wire::MessageIdentifier());
-  ASSERT_TRUE(socket.send(builder));
-  for (;;) {
-    const auto got = socket.receive();
-    ASSERT_TRUE(got) << to_string(got.error());
-    if (!*got) continue;
-    const auto* failed = (*got)->message->body_as_Failed();
-    ASSERT_NE(failed, nullptr);
-    EXPECT_THAT(failed->message()->str(), HasSubstr("version 9"));
-    EXPECT_THAT(failed->message()->str(), HasSubstr("version 1"));
-    break;
-  }
+  RawClient client(options_.socket);
+  EXPECT_THAT(RawClient::refusal(client.hello(9)), AllOf(HasSubstr("version 9"), HasSubstr("version 1")));
+  EXPECT_EQ(client.next(), nullptr) << "and the session ends";
 }
 
 TEST_F(Refusals, garbage_ends_its_own_session_and_no_other) {
   start();
   TestClient other(options_.socket);
   ASSERT_EQ(other.store(1, 2), 2u);
-  const auto socket = raw_connection();
+  const auto socket = raw_connection(options_.socket);
   const std::string garbage(1000, 'z');
   ASSERT_EQ(::write(socket.get(), garbage.data(), garbage.size()), 1000);
   EXPECT_GT(read_to_end(socket.get()), 0u) << "it is told why";
@@ -74,7 +53,7 @@ TEST_F(Refusals, garbage_ends_its_own_session_and_no_other) {
 
 TEST_F(Refusals, a_length_of_two_gigabytes_takes_no_memory_and_ends_the_session) {
   start();
-  const auto socket = raw_connection();
+  const auto socket = raw_connection(options_.socket);
   const auto header = wire::encode({0x7FFF'FFF8, 0});
   ASSERT_EQ(::write(socket.get(), header.data(), header.size()), static_cast<ssize_t>(header.size()));
   read_to_end(socket.get());
@@ -83,30 +62,51 @@ TEST_F(Refusals, a_length_of_two_gigabytes_takes_no_memory_and_ends_the_session)
 
 TEST_F(Refusals, a_request_before_hello_is_refused) {
   start();
-  wire::FrameSocket socket(raw_connection());
-  flatbuffers::FlatBufferBuilder builder;
-  const auto lookup = wire::CreateLookup(builder);
-  builder.Finish(wire::CreateMessage(builder, 1, wire::Body::Lookup, lookup.Union()),
-                 wire::MessageIdentifier());
-  ASSERT_TRUE(socket.send(builder));
-  for (;;) {
-    const auto got = socket.receive();
-    ASSERT_TRUE(got);
-    if (!*got) continue;
-    EXPECT_NE((*got)->message->body_as_Failed(), nullptr);
-    break;
-  }
+  RawClient client(options_.socket);
+  const auto* const answer =
+      client.ask(wire::Body::AskStats, [](auto& builder) { return wire::CreateAskStats(builder); });
+  EXPECT_THAT(RawClient::refusal(answer), HasSubstr("Hello"));
 }
 
 TEST_F(Refusals, a_reservation_that_is_not_the_sessions_changes_nothing) {
   start();
-  TestClient one(options_.socket), other(options_.socket);
-  const auto filling = one.reserve(1, 1);
-  ASSERT_EQ(filling.size(), 1u);
-  EXPECT_FALSE(other.commit_numbers({filling[0].reservation}));
-  EXPECT_EQ(other.error, Code::kNotFound);
-  EXPECT_EQ(other.lookup(1, 1), 0u);
-  EXPECT_TRUE(one.commit(filling));
+  TestClient one(options_.socket);
+  auto given = one.reserve(1, 1);
+  ASSERT_EQ(given.size(), 1u);
+  RawClient other(options_.socket);
+  other.hello();
+  const auto* const answer = other.ask(wire::Body::Commit, [](auto& builder) {
+    return wire::CreateCommit(builder, builder.CreateVector(std::vector<uint64_t>{1}));
+  });
+  EXPECT_THAT(RawClient::refusal(answer), HasSubstr("no reservation 1"));
+  EXPECT_EQ(one.lookup(1, 1), 0u);
+  EXPECT_TRUE(one->commit(given));
+}
+
+TEST_F(Refusals, a_list_of_keys_that_the_server_does_not_remember_ends_the_session) {
+  start();
+  RawClient client(options_.socket);
+  client.hello();
+  const auto* const answer = client.ask(wire::Body::Lookup, [](auto& builder) {
+    return wire::CreateLookup(builder, wire::CreateKeys(builder, 1, 100));
+  });
+  EXPECT_THAT(RawClient::refusal(answer), HasSubstr("fewer keys"));
+  EXPECT_EQ(client.next(), nullptr);
+}
+
+TEST_F(Refusals, a_region_of_a_file_that_may_shrink) {
+  start();
+  TestClient client(options_.socket);
+  const io::Descriptor open_file(::memfd_create("test", MFD_CLOEXEC));  // it can never be sealed
+  ASSERT_EQ(::ftruncate(open_file.get(), 1 << 20), 0);
+  EXPECT_EQ(client->register_shared_region(open_file.get(), 0, 1 << 20).error().code, Code::kPermission);
+  const io::Descriptor file(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_EQ(::ftruncate(file.get(), 1 << 20), 0);
+  EXPECT_EQ(client->register_shared_region(file.get(), 0, 2 << 20).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(client->register_shared_region(file.get(), 0, 0).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(client->register_region(this, 1).error().code, Code::kUnsupported);
+  EXPECT_TRUE(client->register_shared_region(file.get(), 0, 1 << 20));
+  EXPECT_NE(::ftruncate(file.get(), 4096), 0) << "sealed by now";
 }
 
 // It is not listened to any more; others are.
@@ -114,23 +114,17 @@ TEST_F(Refusals, a_client_that_takes_no_answers_cannot_make_the_server_keep_them
   start();
   TestClient other(options_.socket);
   ASSERT_EQ(other.store(1, 2), 2u);
-  wire::FrameSocket socket(raw_connection());
-  flatbuffers::FlatBufferBuilder builder;
-  const auto hello = wire::CreateHelloDirect(builder, wire::kMajor, 0, "deaf");
-  builder.Finish(wire::CreateMessage(builder, 1, wire::Body::Hello, hello.Union()),
-                 wire::MessageIdentifier());
-  ASSERT_TRUE(socket.send(builder));
+  RawClient deaf(options_.socket);
+  deaf.hello();
   constexpr uint64_t kMuch = 64 << 20;
   uint64_t asked = 0;
-  std::vector<wire::Key> keys(4096, wire::wire_key(key_of(77)));
-  while (socket.queued_bytes() == 0 && asked < kMuch) {
-    builder.Clear();
-    const auto list = builder.CreateVectorOfStructs(keys);
-    const auto lookup = wire::CreateLookup(builder, list);
-    builder.Finish(wire::CreateMessage(builder, 2, wire::Body::Lookup, lookup.Union()),
-                   wire::MessageIdentifier());
-    asked += builder.GetSize();
-    ASSERT_TRUE(socket.send(builder));
+  const std::vector<wire::Key> keys(4096, wire::wire_key(key_of(77)));
+  while (deaf.socket().queued_bytes() == 0 && asked < kMuch) {
+    deaf.say(wire::Body::Lookup, [&](auto& builder) {
+      return wire::CreateLookup(builder,
+                                wire::CreateKeys(builder, 0, 0, builder.CreateVectorOfStructs(keys)));
+    });
+    asked += keys.size() * sizeof(Key);
   }
   EXPECT_EQ(other.lookup(1, 2), 2u);
   EXPECT_LT(asked, kMuch) << "the server stopped reading";
@@ -147,10 +141,8 @@ TEST_F(Refusals, a_dead_servers_socket_is_taken_over) {
   std::filesystem::create_directories(directory_ / "run");
   ::chmod((directory_ / "run").c_str(), 0700);
   const io::Descriptor stale(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, options_.socket.data(), options_.socket.size());
-  ASSERT_EQ(::bind(stale.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const auto address = wire::socket_address(options_.socket);
+  ASSERT_EQ(::bind(stale.get(), wire::generic(*address), sizeof *address), 0);
   start();
   EXPECT_TRUE(TestClient(options_.socket).connected());
 }

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "io/test_support.h"
 #include "server/server.h"
 #include "server/test_client.h"
 
@@ -16,16 +17,10 @@ namespace terrace::server_tests {
 class ServerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = std::filesystem::temp_directory_path() / "terrace-server.XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
     options_.socket = directory_ / "run" / "socket";
     options_.store.l1.budget = 16 << 20;
   }
-  void TearDown() override {
-    stop();
-    std::filesystem::remove_all(directory_);
-  }
+  void TearDown() override { stop(); }
   void start() {
     auto opened = server::Server::open(options_);
     ASSERT_TRUE(opened) << opened.error().message;
@@ -47,7 +42,8 @@ class ServerTest : public ::testing::Test {
     return false;
   }
 
-  std::filesystem::path directory_;
+  const io::test::TempDirectory temporary_;
+  const std::filesystem::path directory_ = temporary_.path();
   server::ServerOptions options_;
   std::unique_ptr<server::Server> server_;
   std::jthread thread_;

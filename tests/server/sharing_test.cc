@@ -16,9 +16,9 @@ TEST_F(Sharing, what_one_client_stored_another_one_reads_in_place) {
   ASSERT_EQ(writer.store(1, 5), 5u);
   EXPECT_EQ(reader.lookup(1, 8), 5u);
   const auto got = reader.get(1, 8);
-  ASSERT_EQ(got.blocks.size(), 5u);
-  EXPECT_TRUE(reader.holds_right_bytes(got, 1));
-  EXPECT_EQ(got.reasons,
+  ASSERT_EQ(got.size(), 5u);
+  EXPECT_TRUE(hold_right_bytes(got, 1));
+  EXPECT_EQ(std::vector(got.reasons().begin(), got.reasons().end()),
             (std::vector{MissReason::kUnknown, MissReason::kBehindHole, MissReason::kBehindHole}));
 }
 
@@ -27,8 +27,8 @@ TEST_F(Sharing, a_client_reads_what_it_stored_itself) {
   TestClient client(options_.socket);
   ASSERT_EQ(client.store(1, 3), 3u);
   const auto got = client.get(1, 3);
-  EXPECT_EQ(got.blocks.size(), 3u);
-  EXPECT_TRUE(client.holds_right_bytes(got, 1));
+  EXPECT_EQ(got.size(), 3u);
+  EXPECT_TRUE(hold_right_bytes(got, 1));
   EXPECT_EQ(client.store(1, 3), 0u) << "present";
 }
 
@@ -36,9 +36,9 @@ TEST_F(Sharing, leases_are_counted_and_given_back) {
   start();
   TestClient client(options_.socket);
   ASSERT_EQ(client.store(1, 3), 3u);
-  const auto got = client.get(1, 3);
+  auto got = client.get(1, 3);
   EXPECT_EQ(server_->stats().leases, 1u);
-  client.release(got.lease);
+  got.release();
   EXPECT_TRUE(becomes([](const auto& stats) { return stats.leases == 0; }));
 }
 
@@ -46,7 +46,7 @@ TEST_F(Sharing, what_is_removed_is_found_by_nobody) {
   start();
   TestClient writer(options_.socket), reader(options_.socket);
   ASSERT_EQ(writer.store(1, 4), 4u);
-  EXPECT_EQ(writer.remove(2, 1), 1u);
+  EXPECT_EQ(*writer->remove(keys_of(2, 1)), 1u);
   EXPECT_EQ(reader.lookup(1, 4), 1u);
 }
 
@@ -62,9 +62,8 @@ TEST_F(Sharing, blocks_come_back_from_the_disk_for_any_client) {
   size_t delivered = 0;
   for (uint32_t chain = 0; chain < 20; ++chain) {
     const auto got = reader.get(1 + 100 * chain, 10);
-    EXPECT_TRUE(reader.holds_right_bytes(got, 1 + 100 * chain)) << chain;
-    delivered += got.blocks.size();
-    reader.release(got.lease);
+    EXPECT_TRUE(hold_right_bytes(got, 1 + 100 * chain)) << chain;
+    delivered += got.size();
   }
   EXPECT_GT(delivered, 150u);
 }
