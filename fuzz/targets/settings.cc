@@ -11,20 +11,22 @@ namespace {
 
 using config::KeyRef;
 
-std::vector<KeyRef> keys_of(const StoreOptions& options) {
+std::vector<KeyRef> keys_of(const config::Configuration& configuration) {
   std::vector<KeyRef> keys;
   for (const config::Entry& entry : config::schema()) {
-    const size_t tiers = config::is_of_tier(entry) ? options.tiers.size() : 1;
+    const size_t tiers = config::is_of_tier(entry) ? configuration.options.tiers.size() : 1;
     for (size_t tier = 0; tier < tiers; ++tier) keys.push_back({&entry, tier});
   }
   return keys;
 }
 
-config::Setting setting_of(const KeyRef& key, const StoreOptions& options) {
-  const config::Value value = key.entry->get(options, key.tier);
-  config::Setting setting{config::name_of(key), {}, key.entry->kind == config::Kind::kTexts, "written"};
-  if (setting.list) {
-    setting.texts = std::get<std::vector<std::string>>(value);
+config::Setting setting_of(const KeyRef& key, const config::Configuration& configuration) {
+  const config::Value value = key.entry->get(configuration, key.tier);
+  config::Setting setting{config::name_of(key), {}, config::is_list(key.entry->kind), "written"};
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) {
+    setting.texts = *texts;
+  } else if (const auto* counts = std::get_if<std::vector<uint64_t>>(&value)) {
+    for (const uint64_t count : *counts) setting.texts.push_back(std::to_string(count));
   } else {
     setting.texts = {config::text_of(key.entry->kind, value)};
   }
@@ -37,7 +39,7 @@ bool check_defaults() {
     TERRACE_ASSERT(!config::to_string(entry.kind).empty());
     const config::Value value = config::default_of(entry);
     const std::string text = config::text_of(entry.kind, value);
-    if (entry.kind == config::Kind::kTexts) continue;
+    if (config::is_list(entry.kind)) continue;
     const auto parsed = config::parse_value(entry.kind, text);
     TERRACE_ASSERT(parsed && *parsed == value);
   }
@@ -47,9 +49,9 @@ bool check_defaults() {
 // As `terrace config show` writes them; what another kind of tier has is left out.
 std::string yaml_of(const config::Configuration& configuration) {
   std::vector<config::Setting> settings;
-  for (const KeyRef& key : keys_of(configuration.options)) {
+  for (const KeyRef& key : keys_of(configuration)) {
     if (configuration.origins.contains(config::name_of(key))) {
-      settings.push_back(setting_of(key, configuration.options));
+      settings.push_back(setting_of(key, configuration));
     }
   }
   std::vector<config::Line> lines;
@@ -73,8 +75,8 @@ void check_source(const config::Source& source) {
   TERRACE_ASSERT(source.problems.empty() && loaded->options.validate().has_value());
   const auto reread = config::load(std::vector{config::read_yaml(yaml_of(*loaded), "written.yaml")});
   TERRACE_ASSERT(reread.has_value());
-  for (const KeyRef& key : keys_of(loaded->options)) {
-    TERRACE_ASSERT(key.entry->get(loaded->options, key.tier) == key.entry->get(reread->options, key.tier));
+  for (const KeyRef& key : keys_of(*loaded)) {
+    TERRACE_ASSERT(key.entry->get(*loaded, key.tier) == key.entry->get(*reread, key.tier));
   }
 }
 

@@ -61,6 +61,7 @@ void warn(std::span<const std::string> warnings) {
 
 Json value_document(config::Kind kind, const config::Value& value) {
   if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) return *texts;
+  if (const auto* counts = std::get_if<std::vector<uint64_t>>(&value)) return *counts;
   if (const auto* yes = std::get_if<bool>(&value)) return *yes;
   if (const auto* ratio = std::get_if<double>(&value)) return *ratio;
   if (kind == config::Kind::kCount) return std::get<uint64_t>(value);

@@ -29,7 +29,7 @@ std::vector<InForce> values_of(const config::Configuration& configuration) {
   const auto add = [&](const config::Entry& entry, size_t tier) {
     const config::KeyRef key{&entry, tier};
     const auto origin = configuration.origins.find(config::name_of(key));
-    values.push_back({key, entry.get(configuration.options, tier),
+    values.push_back({key, entry.get(configuration, tier),
                       origin == configuration.origins.end() ? "default" : origin->second});
   };
   const auto& tiers = configuration.options.tiers;

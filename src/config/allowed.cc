@@ -9,8 +9,9 @@
 namespace terrace::config {
 namespace {
 
-// A limit of the table in the text its kind has.
+// A limit of the table in the text its kind has; of a list its elements.
 std::string limit_text(Kind kind, double limit) {
+  if (kind == Kind::kCounts) kind = Kind::kCount;
   if (kind == Kind::kDuration) return text_of(kind, Timeout(static_cast<int64_t>(limit)));
   if (kind == Kind::kRatio) return text_of(kind, limit);
   return text_of(kind, static_cast<uint64_t>(limit));
@@ -39,8 +40,14 @@ bool allows(const Entry& entry, const Value& value) {
     return std::find(entry.choices.begin(), entry.choices.end(), std::get<std::string>(value)) !=
            entry.choices.end();
   }
+  const auto within = [&entry](double number) {
+    return number >= entry.least && (entry.most == 0 || number <= entry.most);
+  };
+  if (const auto* counts = std::get_if<std::vector<uint64_t>>(&value)) {
+    return std::ranges::all_of(*counts, [&](uint64_t count) { return within(static_cast<double>(count)); });
+  }
   const auto number = number_of(value);
-  return !number || (*number >= entry.least && (entry.most == 0 || *number <= entry.most));
+  return !number || within(*number);
 }
 
 }  // namespace terrace::config

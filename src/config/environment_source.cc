@@ -17,13 +17,14 @@ constexpr std::array<std::string_view, 7> kOthers{
     "TERRACE_LOG",   "TERRACE_CONFIG",       "TERRACE_TRACES",      "TERRACE_BIN",
     "TERRACE_CACHE", "TERRACE_LLAMA_SYSTEM", "TERRACE_LLAMA_SOURCE"};
 
-// One text; for a list its elements.
+// One text; for a list its elements, of which an empty text has none.
 Setting setting_of(const KeyRef& key, std::string_view text, std::string origin) {
-  Setting setting{name_of(key), {}, key.entry->kind == Kind::kTexts, std::move(origin)};
+  Setting setting{name_of(key), {}, is_list(key.entry->kind), std::move(origin)};
   if (!setting.list) {
     setting.texts.emplace_back(text);
     return setting;
   }
+  if (text.empty()) return setting;
   while (true) {
     const size_t comma = text.find(',');
     setting.texts.emplace_back(text.substr(0, comma));

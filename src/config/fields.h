@@ -1,4 +1,4 @@
-// From a field of StoreOptions to the getter and setter of a schema entry.
+// From a field of a Configuration to the getter and setter of a schema entry.
 #pragma once
 
 #include <algorithm>

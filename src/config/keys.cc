@@ -42,9 +42,9 @@ bool is_of_tier(const Entry& entry) {
 }
 
 Value default_of(const Entry& entry) {
-  StoreOptions options;
-  options.tiers.resize(1);
-  return entry.get(options, 0);
+  Configuration configuration;
+  configuration.options.tiers.resize(1);
+  return entry.get(configuration, 0);
 }
 
 std::optional<TierPath> split_tier(std::string_view path) {

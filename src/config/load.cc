@@ -58,22 +58,20 @@ class Merge {
 
   void apply(const Setting& setting, const KeyRef& key) {
     const Entry& entry = *key.entry;
-    Value value;
-    if (entry.kind == Kind::kTexts) {
-      value = setting.texts;
-    } else if (setting.list) {
+    if (setting.list && !is_list(entry.kind)) {
       return refuse(setting, "takes one value, not a list", allowed(entry));
-    } else if (auto parsed = parse_value(entry.kind, setting.texts.front())) {
-      value = std::move(*parsed);
-    } else {
-      const std::string range = allowed(entry);
-      return refuse(setting, parsed.error().message + (range.empty() ? "" : "; allowed: " + range), range);
     }
-    if (!allows(entry, value)) {
-      const std::string range = allowed(entry);
-      return refuse(setting, fmt::format("'{}' is not allowed: {}", setting.texts.front(), range), range);
+    const auto value = is_list(entry.kind) ? parse_list(entry.kind, setting.texts)
+                                           : parse_value(entry.kind, setting.texts.front());
+    const std::string range = allowed(entry);
+    if (!value) {
+      return refuse(setting, value.error().message + (range.empty() ? "" : "; allowed: " + range), range);
     }
-    entry.set(merged_.options, key.tier, value);
+    if (!allows(entry, *value)) {
+      return refuse(setting, fmt::format("'{}' is not allowed: {}", fmt::join(setting.texts, ","), range),
+                    range);
+    }
+    entry.set(merged_, key.tier, *value);
     merged_.origins[name_of(key)] = setting.origin;
   }
 
@@ -99,7 +97,7 @@ Checked<Configuration> load(std::vector<Source> sources) {
   return merge.finish();
 }
 
-Checked<Configuration> load(const Sources& sources) {
+std::vector<Source> read_sources(const Sources& sources) {
   std::vector<Source> read;
   if (!sources.file.empty()) {
     Source file;
@@ -109,7 +107,11 @@ Checked<Configuration> load(const Sources& sources) {
   }
   read.push_back(read_environment(sources.environment));
   read.push_back(read_flags(sources.sets));
-  return load(std::move(read));
+  return read;
+}
+
+Checked<Configuration> load(const Sources& sources) {
+  return load(read_sources(sources));
 }
 
 std::string to_string(const Problem& problem) {

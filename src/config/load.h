@@ -2,13 +2,10 @@
 #pragma once
 
 #include <expected>
-#include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include <terrace/options.h>
-
+#include "config/configuration.h"
 #include "config/source.h"
 
 namespace terrace::config {
@@ -19,12 +16,6 @@ struct Sources {
   std::vector<std::string> sets = {};  // "key=value"
 };
 
-struct Configuration {
-  StoreOptions options;                        // validate() has allowed them
-  std::map<std::string, std::string> origins;  // of each key that is not as it was by default
-  std::vector<std::string> warnings;           // StoreOptions::warnings()
-};
-
 template <class T>
 using Checked = std::expected<T, std::vector<Problem>>;
 
@@ -32,7 +23,9 @@ using Checked = std::expected<T, std::vector<Problem>>;
 // looked at only when the others are right. Opens no store and touches no directory.
 Checked<Configuration> load(const Sources& sources);
 
-// The same, of settings that were read already, the strongest source last.
+// The same in two steps, for who adds settings of its own: what each source says, the strongest (the flags)
+// last, and what they come to.
+std::vector<Source> read_sources(const Sources& sources);
 Checked<Configuration> load(std::vector<Source> sources);
 
 // "terrace.yaml:3: l1.budget: '8 potatoes' is not a size: ...".
@@ -40,7 +33,8 @@ std::string to_string(const Problem& problem);
 // A problem a line, as a failure of kInvalidArgument.
 std::unexpected<Failure> failure_of(const std::vector<Problem>& problems);
 
-// What allowed values say together: keys of the wrong kind of tier, disks, StoreOptions::validate().
+// What allowed values say together: keys of the wrong kind of tier, disks, the length of
+// the socket's path, StoreOptions::validate().
 std::vector<Problem> check_together(const Configuration& configuration);
 
 }  // namespace terrace::config

@@ -195,6 +195,29 @@ TEST(Load, M5_what_the_options_refuse_is_told_with_its_key_and_place) {
       ElementsAre(AllOf(HasSubstr("t.yaml:4: tiers[0].store_policy: "), HasSubstr("would be lost"))));
 }
 
+TEST(Load, C1_the_server_section_from_all_three_sources) {
+  const auto loaded =
+      load_all("server: {socket: /run/kv/socket, also_allow: [1000, 1001]}\n",
+               {{"TERRACE_SERVER_SOCKET", "/run/other/socket"}}, {"server.also_allow=0,4294967294"});
+  ASSERT_THAT(problems_of(loaded), IsEmpty());
+  EXPECT_EQ(loaded->server.socket, "/run/other/socket");
+  EXPECT_THAT(loaded->server.also_allow, ElementsAre(0, 4294967294));
+  const auto nobody = load_all("server.also_allow: [1000]\n", {{"TERRACE_SERVER_ALSO_ALLOW", ""}});
+  ASSERT_THAT(problems_of(nobody), IsEmpty());
+  EXPECT_THAT(nobody->server.also_allow, IsEmpty());
+}
+
+TEST(Load, users_that_are_no_numbers_and_a_long_socket_are_refused) {
+  EXPECT_THAT(
+      problems_of(load_all("server: {also_allow: [1000, alice]}\n")),
+      ElementsAre("t.yaml:1: server.also_allow: 'alice' is not a whole number; allowed: 0 to 4294967294"));
+  EXPECT_THAT(problems_of(load_all("", {}, {"server.also_allow=1000,4294967295"})),
+              ElementsAre("--set: server.also_allow: '1000,4294967295' is not allowed: 0 to 4294967294"));
+  EXPECT_THAT(problems_of(load_all("server.socket: /" + std::string(107, 's') + "\n")),
+              ElementsAre(AllOf(HasSubstr("t.yaml:1: server.socket: '/sss"),
+                                HasSubstr("has 108 bytes; a socket's path has 1 to 107"))));
+}
+
 TEST(Load, M5_what_is_probably_not_meant_is_a_warning) {
   const auto loaded = load_all("l1: {eviction: noop}\n");
   ASSERT_THAT(problems_of(loaded), IsEmpty());

@@ -11,16 +11,17 @@ namespace terrace::config {
 namespace {
 
 constexpr double kCountMost = 4294967295;
+constexpr uint64_t kUserMost = 4294967294;  // the next number is nobody's: it means "unchanged"
 constexpr double kOneNanosecond = 1;
 constexpr std::string_view kUnlimited = "unlimited";
 
-// `field` answers a reference to the field, of a const StoreOptions too.
+// `field` answers a reference to the field, of a const Configuration too.
 template <class Field>
 Entry entry(std::string_view name, Kind kind, Field field, std::string_view meaning) {
   Entry made{.name = name, .kind = kind, .meaning = meaning, .get = {}, .set = {}};
-  made.get = [field](const StoreOptions& options, size_t tier) { return to_value(field(options, tier)); };
-  made.set = [field](StoreOptions& options, size_t tier, const Value& value) {
-    from_value(value, field(options, tier));
+  made.get = [field](const Configuration& all, size_t tier) { return to_value(field(all, tier)); };
+  made.set = [field](Configuration& all, size_t tier, const Value& value) {
+    from_value(value, field(all, tier));
   };
   if (kind == Kind::kRatio) made.most = 1;
   if (kind == Kind::kCount) made.most = kCountMost;
@@ -46,8 +47,9 @@ Entry positive(Entry made) {
 }
 
 // Fields by the part of the options they stand in.
-#define AT(FIELD) [](auto& options, size_t) -> auto& { return options.FIELD; }
-#define OF_TIER(FIELD) [](auto& options, size_t tier) -> auto& { return options.tiers[tier].FIELD; }
+#define AT(FIELD) [](auto& all, size_t) -> auto& { return all.options.FIELD; }
+#define OF_TIER(FIELD) [](auto& all, size_t tier) -> auto& { return all.options.tiers[tier].FIELD; }
+#define OF_SERVER(FIELD) [](auto& all, size_t) -> auto& { return all.server.FIELD; }
 
 void add_l1(std::vector<Entry>& table) {
   table.push_back(within(entry("l1.budget", Kind::kSize, AT(l1.budget),
@@ -166,8 +168,17 @@ void add_flows(std::vector<Entry>& table) {
                                  "Of one operation of a tier; beyond it the device failed.")));
 }
 
+void add_server(std::vector<Entry>& table) {
+  table.push_back(entry("server.socket", Kind::kText, OF_SERVER(socket),
+                        "Where terrace serve listens; empty: the user's own place (guide/server.md)."));
+  table.push_back(within(entry("server.also_allow", Kind::kCounts, OF_SERVER(also_allow),
+                               "Users, by number, that may connect besides the server's own."),
+                         0, kUserMost));
+}
+
 #undef AT
 #undef OF_TIER
+#undef OF_SERVER
 
 std::vector<Entry> make_schema() {
   std::vector<Entry> table;
@@ -176,6 +187,7 @@ std::vector<Entry> make_schema() {
   add_disk(table);
   add_mock(table);
   add_flows(table);
+  add_server(table);
   return table;
 }
 

@@ -1,6 +1,6 @@
 // The one table of configuration keys. What a file, the environment or a flag may say, what `terrace config
 // schema` prints and what docs/guide/configuration.md lists all come from it. Defaults are not repeated here:
-// they are those of a StoreOptions nobody touched (C3).
+// they are those of a Configuration nobody touched (C3).
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include <terrace/options.h>
-
+#include "config/configuration.h"
 #include "config/value.h"
 
 namespace terrace::config {
@@ -22,8 +21,8 @@ struct Entry {
   Kind kind;
   std::string_view meaning;  // one sentence
   // The field behind it; the tier matters for "tiers[]." only.
-  std::function<Value(const StoreOptions&, size_t tier)> get;
-  std::function<void(StoreOptions&, size_t tier, const Value&)> set;
+  std::function<Value(const Configuration&, size_t tier)> get;
+  std::function<void(Configuration&, size_t tier, const Value&)> set;
   double least = 0, most = 0;                  // of numbers, in bytes and nanoseconds; most 0: no limit here
   std::vector<std::string_view> choices = {};  // of kChoice
   std::string_view zero = {};                  // what 0 stands for, when not nothing

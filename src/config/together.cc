@@ -1,4 +1,6 @@
 // What values say together, after each of them was allowed.
+#include <sys/un.h>
+
 #include <fmt/format.h>
 
 #include "config/load.h"
@@ -51,6 +53,17 @@ void check_disks(const Configuration& configuration, std::vector<Problem>& probl
   }
 }
 
+// What the listener itself would say.
+void check_socket(const Configuration& configuration, std::vector<Problem>& problems) {
+  constexpr size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
+  const std::string& socket = configuration.server.socket;
+  if (socket.size() <= kLongest) return;
+  const std::string key = "server.socket", allowed = fmt::format("1 to {}", kLongest);
+  problems.push_back(
+      {origin_of(configuration, key), key, socket, allowed,
+       fmt::format("'{}' has {} bytes; a socket's path has {}", socket, socket.size(), allowed)});
+}
+
 // The key that a message of validate() begins with: "l1.budget 2 KiB: ...", "tier \"disk\".eviction: ...".
 std::string key_meant(const Configuration& configuration, std::string_view message) {
   std::string best;
@@ -73,6 +86,7 @@ std::vector<Problem> check_together(const Configuration& configuration) {
   std::vector<Problem> problems;
   check_kinds(configuration, problems);
   check_disks(configuration, problems);
+  check_socket(configuration, problems);
   if (!problems.empty()) return problems;
   if (const auto ok = configuration.options.validate(); !ok) {
     const std::string key = key_meant(configuration, ok.error().message);

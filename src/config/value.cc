@@ -82,8 +82,14 @@ std::string_view to_string(Kind kind) {
       return "text";
     case Kind::kTexts:
       return "list of text";
+    case Kind::kCounts:
+      return "list of count";
   }
   return "";
+}
+
+bool is_list(Kind kind) {
+  return kind == Kind::kTexts || kind == Kind::kCounts;
 }
 
 Outcome<Value> parse_value(Kind kind, std::string_view text) {
@@ -102,9 +108,21 @@ Outcome<Value> parse_value(Kind kind, std::string_view text) {
     case Kind::kText:
       return Value(std::string(text));
     case Kind::kTexts:
-      return Value(std::vector<std::string>{std::string(text)});
+    case Kind::kCounts:
+      break;
   }
-  return failure(Code::kInternal, "a kind of value that does not exist");
+  return failure(Code::kInternal, "a kind of value that is not of one text");
+}
+
+Outcome<Value> parse_list(Kind kind, std::span<const std::string> texts) {
+  if (kind == Kind::kTexts) return Value(std::vector<std::string>(texts.begin(), texts.end()));
+  std::vector<uint64_t> counts;
+  for (const std::string& text : texts) {
+    const auto count = parse_value(Kind::kCount, text);
+    if (!count) return std::unexpected(count.error());
+    counts.push_back(std::get<uint64_t>(*count));
+  }
+  return Value(std::move(counts));
 }
 
 std::string text_of(Kind kind, const Value& value) {
@@ -124,6 +142,8 @@ std::string text_of(Kind kind, const Value& value) {
       return std::get<std::string>(value);
     case Kind::kTexts:
       return fmt::format("{}", fmt::join(std::get<std::vector<std::string>>(value), ","));
+    case Kind::kCounts:
+      return fmt::format("{}", fmt::join(std::get<std::vector<uint64_t>>(value), ","));
   }
   return "";
 }

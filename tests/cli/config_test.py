@@ -170,6 +170,7 @@ class ConfigSchema(ConfigCase):
             if ".mock." in name or name in {"tiers[0].disk.paths", "tiers[0].disk.capacity"}:
                 continue
             text = str(value).lower() if isinstance(value, bool) else str(value)
+            text = ",".join(map(str, value)) if isinstance(value, list) else text
             values = self.in_force(*(word for one in (*tier, f"{name}={text}") for word in ("--set", one)))
             self.assertEqual((value, "--set"), values[name])
 
