@@ -14,7 +14,7 @@ _terrace() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=
   COMPREPLY=()
   if [[ $COMP_CWORD -eq 1 ]]; then
-    words='put get ls lookup why scrub stats simulate config bench completion --help --version'
+    words='put get ls lookup why scrub stats serve simulate config bench completion --help --version'
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
     return
   fi
@@ -34,7 +34,7 @@ _terrace() {
     command="bench ${COMP_WORDS[2]}"
   fi
   case $previous in
-    --manifest | -o | --output | --trace | --plot | --file)
+    --manifest | -o | --output | --trace | --plot | --file | --socket)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
@@ -61,7 +61,7 @@ _terrace() {
       return
       ;;
     --namespace | --key | --capacity | --l1 | --*-blocks | --block-*) return ;;
-    --session-interval | --disk-capacity) return ;;
+    --session-interval | --disk-capacity | --allow-uid) return ;;
     --bytes | --bandwidth | --latency | --rounds | --least-ratio) return ;;
   esac
   if [[ $current != -* ]]; then
@@ -72,6 +72,7 @@ _terrace() {
       put,2 | get,2 | lookup,2 | why,2 | stats,2)
         mapfile -t COMPREPLY < <(compgen -d -- "$current"; compgen -f -X '!*.y*ml' -- "$current")
         ;;
+      serve,*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
       put,*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
       *) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
     esac
@@ -83,6 +84,7 @@ _terrace() {
     ls) words='--namespace --blocks --json --help' ;;
     lookup | why) words='--namespace --key --l1 --io --json --help' ;;
     stats) words='--l1 --io --json --help' ;;
+    serve) words='--socket --allow-uid --l1 --dir --capacity --set --json --help' ;;
     simulate)
       words='--trace --format --policy --capacity-blocks --disk-blocks --block-bytes --block-tokens
         --chunk-blocks --session-interval --plot --json --help'

@@ -18,6 +18,7 @@ namespace terrace::cli {
 // What the command line asked for.
 struct Invocation {
   bool json = false;
+  bool json_lines = false;  // each document is a line: of a command that prints several
   // Prints its result. A Failure is printed by the program, as text and with --json as JSON.
   std::function<Outcome<ExitCode>()> run;
 };
@@ -31,6 +32,7 @@ void add_lookup(CLI::App& program, Invocation& invocation);
 void add_why(CLI::App& program, Invocation& invocation);
 void add_scrub(CLI::App& program, Invocation& invocation);
 void add_stats(CLI::App& program, Invocation& invocation);
+void add_serve(CLI::App& program, Invocation& invocation);
 void add_simulate(CLI::App& program, Invocation& invocation);
 void add_config(CLI::App& program, Invocation& invocation);
 void add_bench(CLI::App& program, Invocation& invocation);

@@ -37,6 +37,12 @@ void print_json(const Json& document) {
   print("\n");
 }
 
+void print_json_line(const Json& document) {
+  constexpr int kNoIndent = -1;
+  print(document.dump(kNoIndent, ' ', false, Json::error_handler_t::replace));
+  print("\n");
+}
+
 bool flush_output() {
   return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
 }

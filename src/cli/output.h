@@ -21,6 +21,8 @@ void print(std::string_view text);
 void complain(std::string_view text);
 // One document, indented. Bytes that are not UTF-8 are replaced.
 void print_json(const Json& document);
+// One document on one line.
+void print_json_line(const Json& document);
 // False when what was printed could not be written (a full disk, a closed pipe).
 bool flush_output();
 

@@ -25,6 +25,7 @@ void build(CLI::App& program, Invocation& invocation) {
   add_why(program, invocation);
   add_scrub(program, invocation);
   add_stats(program, invocation);
+  add_serve(program, invocation);
   add_simulate(program, invocation);
   add_config(program, invocation);
   add_bench(program, invocation);
@@ -93,12 +94,13 @@ int usage_error(CLI::App& program, CLI::App* command, const CLI::ParseError& err
   return static_cast<int>(ExitCode::kUsage);
 }
 
-int report(const Failure& failed, bool json) {
+int report(const Failure& failed, const Invocation& invocation) {
   complain(failed.message);
   const ExitCode code = exit_code_of(failed.error.code);
-  if (json) {
-    print_json(Json{{"error", {{"code", to_string(failed.error.code)}, {"message", failed.message}}},
-                    {"exit_code", static_cast<int>(code)}});
+  if (invocation.json) {
+    const Json document{{"error", {{"code", to_string(failed.error.code)}, {"message", failed.message}}},
+                        {"exit_code", static_cast<int>(code)}};
+    invocation.json_lines ? print_json_line(document) : print_json(document);
   }
   return static_cast<int>(code);
 }
@@ -107,12 +109,12 @@ int run(const Invocation& invocation) {
   int code = 0;
   try {
     const auto ended = invocation.run();
-    code = ended ? static_cast<int>(*ended) : report(ended.error(), invocation.json);
+    code = ended ? static_cast<int>(*ended) : report(ended.error(), invocation);
   } catch (const std::bad_alloc&) {
-    code = report({{Code::kNoMemory, 0, ""}, "out of memory"}, invocation.json);
+    code = report({{Code::kNoMemory, 0, ""}, "out of memory"}, invocation);
   } catch (const std::exception& error) {
     code = report({{Code::kInternal, 0, ""}, fmt::format("{} (a defect; please report it)", error.what())},
-                  invocation.json);
+                  invocation);
   }
   if (flush_output()) return code;
   complain("standard output could not be written");

@@ -441,9 +441,9 @@ class Crash(Case):
 
 
 class Surface(Case):
-    COMMANDS = ("put", "get", "ls", "lookup", "why", "scrub", "stats", "simulate", "completion",
-                "bench write-back", "bench staging", "config show", "config check", "config schema",
-                "config import")
+    COMMANDS = ("put", "get", "ls", "lookup", "why", "scrub", "stats", "serve", "simulate",
+                "completion", "bench write-back", "bench staging", "config show", "config check",
+                "config schema", "config import")
 
     def test_version(self) -> None:
         self.assertRegex(self.run_cli("--version").stdout, rb"^terrace \d+\.\d+\.\d+\n$")
