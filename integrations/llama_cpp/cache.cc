@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <terrace/client.h>
+
 #include "llama_cpp/commands.h"
 
 namespace terrace::llama {
@@ -27,6 +29,11 @@ StoreOptions store_options(const CommonOptions& options, StateKind kind) {
   return result;
 }
 
+Outcome<std::unique_ptr<Store>> open_store(const CommonOptions& options, StateKind kind) {
+  if (!options.server.empty()) return connect({.socket = options.server, .name = "terrace-llama"});
+  return Store::open(store_options(options, kind));
+}
+
 }  // namespace
 
 Outcome<Model> open_model(const CommonOptions& options) {
@@ -40,10 +47,11 @@ Outcome<Model> open_model(const CommonOptions& options) {
 Outcome<Cache> open_cache(Model& model, const CommonOptions& options) {
   const auto kind = state_kind(model.context(), model.params());
   if (!kind) return std::unexpected(kind.error());
-  auto store = Store::open(store_options(options, *kind));
+  auto store = open_store(options, *kind);
   if (!store) return std::unexpected(store.error());
   if (!(*store)->wait_recovered(kRecoveryTimeout)) {
-    return failure(Code::kDeadline, fmt::format("store {}: not recovered within 60 s", options.store));
+    return failure(Code::kDeadline,
+                   fmt::format("store {}{}: not recovered within 60 s", options.server, options.store));
   }
   auto session = Session::open(model.context(), model.params(), **store,
                                {.fingerprint = {.model_path = model.path(),

@@ -16,7 +16,8 @@ namespace terrace::llama {
 
 struct CommonOptions {
   std::string model;
-  std::string store;  // empty: no disk tier
+  std::string server;  // socket of a server whose store is used; empty: one of this process
+  std::string store;   // empty: no disk tier
   uint64_t l1_bytes = uint64_t{1} << 30;
   uint64_t disk_bytes = uint64_t{4} << 30;
   uint32_t block_tokens = 64;

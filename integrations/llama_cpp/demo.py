@@ -9,6 +9,8 @@ The same questions are asked in every phase, greedily:
   restart    a new process after a clean stop: from disk
   killed     a new process after kill -9, once the writes had ended: from disk
   damaged    a few bytes of a middle block flipped on disk: what was restored ends exactly before it
+  shared     a server and two processes: the second one restores what the first one stored and still holds
+  survivor   a third process, after the first one was killed with signal 9
 
 The generated tokens of all phases must equal the reference's. Times are those of a phase's first question,
 from its submission, with the model loaded, to the first generated token.
@@ -24,7 +26,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,8 @@ ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "demo"
 BLOCK_TOKENS = 64
 SPEEDUP_MIN = 20.0
+# From where the phases that restore everything do so.
+SOURCES = {"l1": "l1", "restart": "disk", "killed": "disk", "shared": "l1", "survivor": "l1"}
 TINY_DOCUMENT_BYTES = 2200  # the tiny model has one token a byte
 HEADER_BYTES = 4096  # of a record, before its payload
 QUESTIONS = (
@@ -113,8 +118,28 @@ class Runner:
         command += ["--block-tokens", str(BLOCK_TOKENS), "--ubatch", str(BLOCK_TOKENS)]
         command += ["--ctx", str(options.ctx)]
         command += ["--max-tokens", str(options.max_tokens), "--threads", str(options.threads)]
-        command += ["--l1", options.l1, "--disk", options.disk, "--json", str(report)]
+        command += ["--json", str(report)]
         return command + list(extra)
+
+    def own_store(self, directory: Path) -> list[str]:
+        return ["--store", str(directory), "--l1", self._options.l1, "--disk", self._options.disk]
+
+    @contextmanager
+    def server(self) -> Iterator[list[str]]:
+        """A server with a store of its own; the words that send a process there."""
+        options = self._options
+        socket = self._work / "run" / "socket"
+        command = [str(options.terrace), "serve", "--socket", str(socket), "--l1", options.l1, "--json"]
+        command += ["--dir", str(self._work / "store-shared"), "--capacity", options.disk]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                if not process.stdout.readline():
+                    raise DemoError("terrace serve ended before it was ready")
+                yield ["--server", str(socket)]
+            finally:
+                process.terminate()
+                process.wait()
 
     def ask(self, *extra: str) -> list[list[Answer]]:
         """The answers of each round. The prefill's progress bar is terrace-llama's own, on our stderr."""
@@ -126,14 +151,22 @@ class Runner:
 
     def ask_and_kill(self, *extra: str) -> None:
         """Asks, waits for the writes to end, and kills the process with signal 9."""
+        with self.asked_and_held(*extra):
+            pass
+
+    @contextmanager
+    def asked_and_held(self, *extra: str) -> Iterator[None]:
+        """A process that has asked and whose writes have ended; killed with signal 9 at the end."""
         command = self._command(self._work / "killed.json", [*extra, "--hold"])
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as process:
             assert process.stdout is not None
-            ended = any(line.strip() == "writes ended" for line in process.stdout)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        if not ended:
-            raise DemoError("terrace-llama ask --hold ended before its writes did")
+            try:
+                if not any(line.strip() == "writes ended" for line in process.stdout):
+                    raise DemoError("terrace-llama ask --hold ended before its writes did")
+                yield
+            finally:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
 
 
 def read_rounds(report: Path) -> list[list[Answer]]:
@@ -172,7 +205,7 @@ def run_phases(runner: Runner, terrace: Path, work: Path) -> tuple[list[Phase], 
     """All phases, and where the damaged one must stop restoring."""
     store = work / "store"
     killed_store = work / "store-killed"
-    use_store = ("--store", str(store), "--keys")
+    use_store = (*runner.own_store(store), "--keys")
 
     say("reference: no cache, every prefill is computed")
     phases = [Phase("reference", runner.ask("--no-cache")[0])]
@@ -182,8 +215,8 @@ def run_phases(runner: Runner, terrace: Path, work: Path) -> tuple[list[Phase], 
     say("restart: a new process after a clean stop")
     phases.append(Phase("restart", runner.ask(*use_store)[0]))
     say("killed: another store, whose process gets kill -9 when its writes have ended; then a new process")
-    runner.ask_and_kill("--store", str(killed_store))
-    phases.append(Phase("killed", runner.ask("--store", str(killed_store))[0]))
+    runner.ask_and_kill(*runner.own_store(killed_store))
+    phases.append(Phase("killed", runner.ask(*runner.own_store(killed_store))[0]))
 
     restarted = phases[3].first
     middle = restarted.tokens_restored // BLOCK_TOKENS // 2
@@ -191,6 +224,13 @@ def run_phases(runner: Runner, terrace: Path, work: Path) -> tuple[list[Phase], 
     say(f"damaged: 3 bytes of block {middle} flipped in {file.name}")
     flip_bytes(file, payload + 1000)
     phases.append(Phase("damaged", runner.ask(*use_store)[0]))
+
+    say("shared: a server; a second process asks what a first one, still there, has stored")
+    with runner.server() as use_server:
+        with runner.asked_and_held(*use_server):
+            phases.append(Phase("shared", runner.ask(*use_server)[0]))
+        say("survivor: the first process was killed; a third one asks")
+        phases.append(Phase("survivor", runner.ask(*use_server)[0]))
     return phases, middle * BLOCK_TOKENS
 
 
@@ -222,11 +262,11 @@ def failures(phases: Sequence[Phase], damaged_at: int, tiny: bool) -> list[str]:
     if restored != damaged_at:
         found.append(f"damaged: {restored} tokens were restored; the damaged block begins at {damaged_at}")
     whole = (by_name["cold"].first.tokens_prompt - 1) // BLOCK_TOKENS * BLOCK_TOKENS
-    for name, expected in (("cold", 0), ("l1", whole), ("restart", whole), ("killed", whole)):
+    for name, expected in (("cold", 0), *((name, whole) for name in SOURCES)):
         restored = by_name[name].first.tokens_restored
         if restored != expected:
             found.append(f"{name}: {restored} tokens were restored, expected {expected}")
-    for name, source in (("l1", "l1"), ("restart", "disk"), ("killed", "disk")):
+    for name, source in SOURCES.items():
         if by_name[name].first.source != source:
             found.append(f"{name}: restored from {by_name[name].first.source}, expected {source}")
         speedup = by_name["cold"].first.ttft_ms / by_name[name].first.ttft_ms
@@ -244,7 +284,7 @@ def results(
     report |= {phase.name: phase.to_json() for phase in phases}
     report["damaged"]["damaged_block_begins_at"] = damaged_at
     report["tokens_identical"] = all(phase.output_tokens == phases[0].output_tokens for phase in phases)
-    report["speedup"] = {name: cold / by_name[name].first.ttft_ms for name in ("l1", "restart", "killed")}
+    report["speedup"] = {name: cold / by_name[name].first.ttft_ms for name in SOURCES}
     report["failures"] = problems
     return report
 
@@ -327,7 +367,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     work = options.work_dir or Path(tempfile.mkdtemp(prefix="terrace-demo-"))
     try:
-        for name in ("store", "store-killed"):
+        for name in ("store", "store-killed", "store-shared"):
             if (work / name).exists():
                 raise DemoError(f"{work / name} exists; --work-dir needs a directory without it")
         work.mkdir(parents=True, exist_ok=True)

@@ -28,12 +28,15 @@ void add_model_flags(CLI::App& app, llama::CommonOptions& options) {
   app.add_option("-m,--model", options.model, "GGUF file (required)");
   app.add_option("--store", options.store,
                  "store directory (disk tier); without it only host memory is used");
+  CLI::Option* const server = app.add_option(
+      "--server", options.server, "socket of a terrace server, whose store is shared with other processes");
   app.add_option("--l1", options.l1_bytes, "host memory for blocks, for example 1GiB")
       ->transform(size)
       ->capture_default_str();
   app.add_option("--disk", options.disk_bytes, "capacity of the store directory, for example 4GiB")
       ->transform(size)
       ->capture_default_str();
+  for (const char* const own : {"--store", "--l1", "--disk"}) server->excludes(app.get_option(own));
   app.add_option("--block-tokens", options.block_tokens, "tokens in a block, 16 to 512")
       ->capture_default_str();
   app.add_option("--ubatch", options.ubatch_tokens,

@@ -7,8 +7,9 @@ usage() {
 usage: ./dev demo [--json FILE] [--plot FILE] [--model GGUF] [--tiny]
 
 Installs what is missing, builds Terrace with llama.cpp, and asks a model the same questions about a
-long document: without a cache, cold, from memory, after a restart, after kill -9, and with damage on
-disk. Prints a table; the generated tokens of all phases must be equal.
+long document: without a cache, cold, from memory, after a restart, after kill -9, with damage on disk,
+and from two processes that share a server. Prints a table; the generated tokens of all phases must be
+equal.
 
   --json FILE    write the figures of every phase
   --plot FILE    write the plot (.svg)
