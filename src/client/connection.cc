@@ -175,12 +175,16 @@ Result<void> Connection::send(uint64_t id, wire::Body type, const Make& make,
 
 Result<void> Connection::begin(wire::Body type, const Make& make, const std::shared_ptr<Pending>& pending,
                                std::span<const int> descriptors) {
-  const base::Lock lock(mutex_);
-  if (finished_) return std::unexpected(kEnded);
-  pending->request_ = ++last_request_;
-  if (auto ok = send(pending->request_, type, make, descriptors); !ok) return ok;
-  pending_.emplace(pending->request_, pending);
-  return {};
+  Result<void> sent;
+  {
+    const base::Lock lock(mutex_);
+    if (finished_) return std::unexpected(kEnded);
+    pending->request_ = ++last_request_;
+    sent = send(pending->request_, type, make, descriptors);
+    if (sent) pending_.emplace(pending->request_, pending);
+  }
+  if (!sent) look();  // the others learn that it has ended
+  return sent;
 }
 
 Result<Reply> Connection::call(wire::Body type, const Make& make, base::TimePoint deadline,
@@ -195,8 +199,13 @@ Result<Reply> Connection::call(wire::Body type, const Make& make, base::TimePoin
 }
 
 Result<void> Connection::tell(wire::Body type, const Make& make) {
-  const base::Lock lock(mutex_);
-  return send(0, type, make, {});
+  Result<void> sent;
+  {
+    const base::Lock lock(mutex_);
+    sent = send(0, type, make, {});
+  }
+  if (!sent) look();
+  return sent;
 }
 
 void Connection::release(uint64_t hold) {

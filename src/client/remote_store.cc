@@ -16,6 +16,11 @@ constexpr Timeout kRemovalPatience = std::chrono::minutes(2);  // a removal wait
 constexpr Error kAway{Code::kUnavailable, 0, "the server is away"};
 constexpr Error kNotOurs{Code::kUnsupported, 0, "who runs the server does that"};
 
+// The connection has ended; the store has not.
+Error away_or(const Error& error) {
+  return error.code == Code::kClosed ? kAway : error;
+}
+
 // Of requests under way, which may answer until then.
 void prune(std::vector<std::weak_ptr<Running>>& running) {
   std::erase_if(running, [](const auto& one) { return one.expired(); });
@@ -135,7 +140,9 @@ Result<RegionId> RemoteStore::register_shared_region(int fd, uint64_t offset, ui
   if (auto ok = check(0); !ok) return std::unexpected(ok.error());
   const auto connection = link_.get();
   if (connection == nullptr) return std::unexpected(kAway);
-  return regions_.add(*connection, fd, offset, bytes);
+  const auto region = regions_.add(*connection, fd, offset, bytes);
+  if (!region) return std::unexpected(away_or(region.error()));
+  return region;
 }
 
 Result<void> RemoteStore::unregister_region(RegionId region) {
@@ -158,7 +165,7 @@ StoreStats RemoteStore::stats() const {
 // --- removals, and waiting
 
 Result<uint64_t> RemoteStore::removed(const Result<Reply>& reply) const {
-  if (!reply) return std::unexpected(reply.error());
+  if (!reply) return std::unexpected(away_or(reply.error()));
   const auto* const removed = reply->as<wire::Removed>();
   if (removed == nullptr) return fail(Code::kCorrupt, "the server answered something else");
   return removed->blocks();
@@ -202,7 +209,7 @@ Result<void> RemoteStore::sync(Timeout timeout) {
         return wire::CreateSync(builder, wire::milliseconds_of(timeout)).Union();
       },
       deadline(timeout));
-  if (!reply) return std::unexpected(reply.error());
+  if (!reply) return std::unexpected(away_or(reply.error()));
   return {};
 }
 
