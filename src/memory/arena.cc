@@ -78,10 +78,12 @@ Result<void> Arena::prepare(uint32_t number, SlotOwner owner) {
   auto made = source_->map(slots_.options().segment_bytes);
   if (!made) return std::unexpected(made.error());
   std::shared_ptr<Segment> segment(std::move(*made));
+  Memory replacement{
+      .segment = std::move(segment), .writer = owner, .fresh = false};  // the old one, after the mutex
   const base::Lock lock(mutex_);
+  replacement.id = ++last_id_;
   replaced_.push_back(memories_[number].id);
-  std::swap(memories_[number].segment, segment);  // the old one goes after the mutex
-  memories_[number] = {std::move(memories_[number].segment), ++last_id_, owner, false, false};
+  std::swap(memories_[number], replacement);
   return {};
 }
 
@@ -130,6 +132,10 @@ Result<SharedMemory> Arena::sealed_memory_of(uint32_t number) {
 std::vector<uint64_t> Arena::take_replaced() {
   const base::Lock lock(mutex_);
   return std::exchange(replaced_, {});
+}
+
+void Arena::open_when_warm() {
+  for (uint32_t segment = 0; segment < slots_.segments(); ++segment) slots_.quarantine(segment);
 }
 
 Result<void> Arena::warm(uint32_t number) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include <terrace/error.h>
 
 #include "base/mutex.h"
+#include "memory/free_memory.h"
 #include "memory/slots.h"
 
 namespace terrace::memory {
@@ -46,8 +48,10 @@ class SegmentSource {
 // Anonymous memory with MADV_HUGEPAGE and MADV_DONTDUMP.
 std::unique_ptr<SegmentSource> anonymous_segments();
 // Memory that other processes map, each segment a memfd sealed against growing and shrinking: reserved huge
-// pages where the machine has them, else shared memory with transparent huge pages where it allows them.
-std::unique_ptr<SegmentSource> shared_segments();
+// pages where the machine has them, else shared memory with transparent huge pages where it allows them, and
+// only as much of that as is free (kNoMemory): a server that starts again beside clients that still map the
+// last one's arena must not push the machine out of memory.
+std::unique_ptr<SegmentSource> shared_segments(std::function<FreeMemory()> free = free_memory);
 // Plain aligned heap memory, for the simulator: small stores by the thousand.
 std::unique_ptr<SegmentSource> heap_segments();
 
@@ -100,6 +104,11 @@ class Arena {
   // Maps segment number `segment` if it is not; called from a background thread before it is needed, so that
   // the first touch is not paid by an engine. Thread-safe against the rest.
   Result<void> warm(uint32_t segment) TERRACE_EXCLUDES(mutex_);
+
+  // No slot of a segment is given out before its memory was had ahead of need: warm(), then open().
+  void open_when_warm();
+  void open(uint32_t segment) { slots_.reset_segment(segment); }
+  bool is_open(uint32_t segment) const { return !slots_.is_quarantined(segment); }
 
   SlotAllocator& slots() { return slots_; }
   const SlotAllocator& slots() const { return slots_; }

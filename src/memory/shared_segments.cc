@@ -68,7 +68,8 @@ class SharedSegment final : public Segment {
 
 class SharedSegments final : public SegmentSource {
  public:
-  SharedSegments() : transparent_(transparent_state()) {
+  explicit SharedSegments(std::function<FreeMemory()> free)
+      : free_(std::move(free)), transparent_(transparent_state()) {
     reserved_ = SharedSegment::make(kHugePage, true).has_value();
   }
 
@@ -79,6 +80,9 @@ class SharedSegments final : public SegmentSource {
       if (auto made = SharedSegment::make(wanted, true)) return made;
       reserved_ = false;  // spent
     }
+    const FreeMemory free = free_();
+    if (free.bytes < wanted || free.bytes - wanted < free.spared)
+      return fail(Code::kNoMemory, "this machine has too little free memory for a segment of L1");
     return SharedSegment::make(wanted, false);
   }
   std::string_view page_state() const override {
@@ -96,14 +100,15 @@ class SharedSegments final : public SegmentSource {
            (mode.empty() ? "absent" : mode) + "); IO is slower and costs more CPU";
   }
 
+  const std::function<FreeMemory()> free_;
   const std::string transparent_;
   std::atomic<bool> reserved_{false};
 };
 
 }  // namespace
 
-std::unique_ptr<SegmentSource> shared_segments() {
-  return std::make_unique<SharedSegments>();
+std::unique_ptr<SegmentSource> shared_segments(std::function<FreeMemory()> free) {
+  return std::make_unique<SharedSegments>(std::move(free));
 }
 
 }  // namespace terrace::memory

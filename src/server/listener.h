@@ -14,7 +14,8 @@ class Listener {
   // Makes the directory (0700) when it is missing, takes a dead server's socket away, and listens (0600).
   // Errors name the path: kInvalidArgument (too long for a socket), kInUse (another server), kPermission (a
   // directory that others may enter), kIo.
-  static Outcome<Listener> open(const std::string& path);
+  // `others` may reach it too (directory 0711, socket 0666): whoever accepts asks the kernel who they are.
+  static Outcome<Listener> open(const std::string& path, bool others = false);
   Listener(Listener&&) noexcept = default;
   Listener& operator=(Listener&&) = delete;
   ~Listener();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <future>
 #include <map>
@@ -54,6 +55,7 @@ class Server::State final : public Host {
     workers_.join();
     io_.restart();
     io_.run();  // what workers left to do; the last session goes with it
+    has_ended_ = true;
   }
 
   void stop() {
@@ -61,17 +63,23 @@ class Server::State final : public Host {
   }
 
   ServerStats stats() {
-    std::promise<ServerStats> told;
-    asio::post(io_, [this, &told] {
+    const auto told = std::make_shared<std::promise<ServerStats>>();
+    auto answer = told->get_future();
+    asio::post(io_, [this, told] {
       ServerStats stats;
+      stats.sessions_ever = sessions_ever_;
+      stats.l1_bytes_open = store_->l1_bytes_open();
       for (const auto& [number, client] : clients_) {
         ++(client.session->closed() ? stats.quarantined : stats.sessions);
         stats.leases += client.session->leases();
         stats.reservations += client.session->reservations();
       }
-      told.set_value(stats);
+      told->set_value(stats);
     });
-    return told.get_future().get();
+    while (answer.wait_for(kAcceptAgain) != std::future_status::ready) {
+      if (has_ended_.load()) return {};  // nobody answers any more
+    }
+    return answer.get();
   }
 
   // --- Host
@@ -152,6 +160,7 @@ class Server::State final : public Host {
     auto end = std::make_unique<asio::posix::stream_descriptor>(io_, process);
     const uint32_t number = free_numbers_.back();
     free_numbers_.pop_back();  // the session's end gives it back
+    ++sessions_ever_;
     Client client{std::make_shared<Session>(*this, std::move(frames), std::move(*peer), number),
                   std::move(end)};
     client.end->async_wait(asio::posix::stream_descriptor::wait_read,
@@ -197,18 +206,20 @@ class Server::State final : public Host {
   asio::steady_timer accept_timer_;
   std::map<uint32_t, Client> clients_;  // by number; quarantined ones too
   std::vector<uint32_t> free_numbers_;
+  uint64_t sessions_ever_ = 0;
+  std::atomic<bool> has_ended_{false};
 };
 
 Outcome<std::unique_ptr<Server>> Server::open(const ServerOptions& options) {
   if (auto ok = options.store.validate(); !ok) return std::unexpected(ok.error());
-  auto listener = Listener::open(options.socket);
+  auto listener = Listener::open(options.socket, !options.also_allow.empty());
   if (!listener) return std::unexpected(listener.error());
   auto parts = store::open_parts(options.store);
   if (!parts) return std::unexpected(parts.error());
   parts->segments = memory::shared_segments();
   auto manager = store::StorageManager::create(options.store, std::move(*parts));
   if (!manager) return std::unexpected(manager.error());
-  (*manager)->warm_in_background();
+  (*manager)->fill_in_background();
   auto state = std::make_unique<State>(std::move(*listener), std::move(*manager), options.also_allow);
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }

@@ -13,8 +13,10 @@
 namespace terrace::server {
 
 struct ServerOptions {
-  std::string socket;               // path; its directory is the server's user's alone
-  std::vector<uid_t> also_allow{};  // users besides the server's own that may connect
+  std::string socket;  // path; its directory is the server's user's alone
+  // Users besides the server's own that may connect. With any, others may enter the directory and reach the
+  // socket; the kernel says who they are.
+  std::vector<uid_t> also_allow{};
   StoreOptions store{};
 };
 
@@ -23,6 +25,8 @@ struct ServerStats {
   uint64_t quarantined = 0;   // whose socket has ended and whose process lives on
   uint64_t leases = 0;        // of both
   uint64_t reservations = 0;  // not committed yet
+  uint64_t sessions_ever = 0;
+  uint64_t l1_bytes_open = 0;  // of its budget, what memory was had for
 };
 
 class Server {
@@ -35,7 +39,7 @@ class Server {
   void run();
   // From any thread: ends sessions, closes the store, and lets run() return.
   void stop();
-  // From any thread, while run() runs.
+  // From any thread. All zero once run() has returned.
   ServerStats stats();
 
  private:

@@ -149,29 +149,6 @@ void StorageManager::start_tiers() {
   }
 }
 
-void StorageManager::warm_in_background() {
-  memory::Arena* arena = nullptr;
-  uint32_t segments = 0;
-  {
-    Lock lock(mutex_);
-    arena = &l1_->arena();
-    segments = arena->slots().segments();
-  }
-  try {
-    warmer_ = std::jthread([arena, segments](const std::stop_token& stop) {
-      // What cannot be had now is asked for again by the allocation that needs it, which will say why.
-      try {
-        for (uint32_t segment = 0; segment < segments && !stop.stop_requested(); ++segment) {
-          if (!arena->warm(segment)) return;
-        }
-      } catch (const std::bad_alloc&) {
-      }
-    });
-  } catch (const std::system_error& error) {
-    base::log::warn("no thread to prepare L1 ahead of need: {}", error.what());
-  }
-}
-
 std::vector<tier::Tier*> StorageManager::tier_pointers() const {
   Lock lock(mutex_);
   std::vector<tier::Tier*> tiers;

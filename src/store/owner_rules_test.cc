@@ -1,4 +1,5 @@
 // L1 shared with other processes (decision 5): whose memory a reservation stands in, and who reads where.
+#include <atomic>
 #include <set>
 
 #include "memory/mapping.h"
@@ -13,7 +14,7 @@ class OwnerRules : public StoreTest {
  protected:
   void SetUp() override {
     StoreTest::SetUp();
-    segments_ = memory::shared_segments;
+    segments_ = [] { return memory::shared_segments(); };
     options_.l1.budget = 8 << 20;  // four segments of 2 MiB
   }
   // A chain of blocks from a client's process: what it filled in its own mapping is committed.
@@ -126,6 +127,23 @@ TEST_F(OwnerRules, a_segment_that_changes_hands_gets_other_memory) {
   settle();
   ASSERT_EQ(store_as(2, 1001, 1), 1u);
   EXPECT_EQ(manager_->take_replaced_memory().size(), 1u);
+}
+
+TEST_F(OwnerRules, an_arena_fills_as_memory_becomes_free_and_reserve_has_no_room_until_then) {
+  std::atomic<uint64_t> free{2 << 20};  // for one segment
+  segments_ = [&free] {
+    return memory::shared_segments([&free] { return memory::FreeMemory{free.exchange(0), 0}; });
+  };
+  open();
+  manager_->fill_in_background();
+  EXPECT_EQ(manager_->l1_bytes_open(), 2u << 20);
+  constexpr int kSegment = (2 << 20) / 65536;
+  EXPECT_EQ(store_as(1, 1, kSegment), size_t{kSegment});
+  EXPECT_EQ(store_as(2, 101, 1), 0u) << "no memory for a segment of its own";
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (manager_->l1_bytes_open() < 8u << 20 && std::chrono::steady_clock::now() < until) free = 2 << 20;
+  EXPECT_EQ(manager_->l1_bytes_open(), 8u << 20);
+  EXPECT_EQ(store_as(2, 101, 1), 1u);
 }
 
 }  // namespace

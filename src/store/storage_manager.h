@@ -86,6 +86,10 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
 
   // Maps and touches the arena from a thread of its own, so that no engine pays for first touches.
   void warm_in_background();
+  // The same for an arena that takes memory only as the machine has it free: slots are given out of what was
+  // had, the first segment at once; the rest is asked for until it is there. Once, before the store is used.
+  void fill_in_background();
+  uint64_t l1_bytes_open() const TERRACE_EXCLUDES(mutex_);
 
   // As terrace::Store; see there.
   Outcome<Key> open_namespace(const Namespace& fields) override;
@@ -402,6 +406,9 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   std::atomic<bool> closed_{false};
   std::atomic<L1Mode> mode_;  // written under the mutex
 
+  void begin_warming(std::function<void(const std::stop_token&)> work);
+  enum class Filling : uint8_t { kOpened, kFull, kNoMemory };
+  Filling open_next_segment(memory::Arena& arena) TERRACE_EXCLUDES(mutex_);
   std::jthread warmer_;
 
   mutable base::Mutex mutex_;

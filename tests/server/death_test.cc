@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "lab/kit/child_process.h"
 #include "server/peer.h"
 #include "server/server_fixture.h"
@@ -59,6 +61,15 @@ TEST_F(Death, in_the_middle_of_gets_leaves_nothing) {
   EXPECT_EQ(writer.get(1, 4).size(), 4u);
 }
 
+TEST_F(Death, in_the_middle_of_prefetches_leaves_nothing) {
+  TestClient writer(options_.socket);
+  ASSERT_EQ(writer.store(1, 4), 4u);
+  const auto peer = begin("prefetches");
+  peer->kill_now();
+  EXPECT_TRUE(becomes([](const auto& stats) { return stats.sessions == 1 && stats.leases == 0; }));
+  EXPECT_EQ(writer.get(1, 4).size(), 4u);
+}
+
 TEST_F(Death, a_closed_socket_of_a_live_process_keeps_what_it_may_still_read_until_it_ends) {
   TestClient writer(options_.socket);
   ASSERT_EQ(writer.store(1, 4), 4u);
@@ -80,6 +91,39 @@ TEST_F(Death, what_a_dead_client_committed_stays) {
   const auto got = reader.get(11, 4);
   EXPECT_EQ(got.size(), 4u);
   EXPECT_TRUE(hold_right_bytes(got, 11));
+}
+
+// Maps of the arena's segments in this process.
+size_t mapped_segments() {
+  std::ifstream maps("/proc/self/maps");
+  size_t count = 0;
+  for (std::string line; std::getline(maps, line);) count += line.contains("terrace-l1") ? 1 : 0;
+  return count;
+}
+
+TEST_F(Death, of_the_servers_process_makes_misses_until_the_next_one_is_there_with_what_was_durable) {
+  stop();
+  auto process = begin("serves");
+  TestClient client(options_.socket);
+  ASSERT_EQ(client.store(1, 4), 4u);
+  ASSERT_TRUE(client->sync(std::chrono::seconds(20)));
+  auto held = client.get(1, 4);
+  ASSERT_EQ(held.size(), 4u);
+  process->kill_now();
+  EXPECT_EQ(client.lookup(1, 4), 0u);
+  EXPECT_EQ(client.get(1, 4).reasons()[0], MissReason::kTierUnavailable);
+  EXPECT_TRUE(hold_right_bytes(held, 1));
+  EXPECT_GT(mapped_segments(), 0u);
+  held.release();
+  EXPECT_EQ(mapped_segments(), 0u) << "nobody holds bytes of the old arena";
+
+  process = begin("serves");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (client.lookup(1, 4) != 4 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  const auto again = client.get(1, 4);
+  EXPECT_EQ(again.size(), 4u);
+  EXPECT_TRUE(hold_right_bytes(again, 1));
+  process->kill_now();
 }
 
 TEST_F(Death, of_the_server_makes_every_request_a_miss) {

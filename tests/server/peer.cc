@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "server/server.h"
 #include "server/test_client.h"
 
 namespace terrace::server_tests {
@@ -21,7 +22,23 @@ void tell(const std::string& fifo) {
 
 }  // namespace
 
+int serve(const std::string& socket, const std::string& fifo) {
+  server::ServerOptions options;
+  options.socket = socket;
+  options.store.l1.budget = 16 << 20;
+  TierOptions disk;
+  disk.disk.paths = {socket + ".store"};
+  disk.disk.capacity = 64 << 20;
+  options.store.tiers = {disk};
+  auto server = server::Server::open(options);
+  if (!server) return 4;
+  tell(fifo);
+  (*server)->run();
+  return 0;
+}
+
 int run_peer(const std::string& role, const std::string& socket, const std::string& fifo) {
+  if (role == "serves") return serve(socket, fifo);
   TestClient client(socket);
   if (!client.connected()) return 1;
   if (role == "fills") {
@@ -33,6 +50,10 @@ int run_peer(const std::string& role, const std::string& socket, const std::stri
   }
   const auto got = client.get(1, 4);
   if (got.size() != 4) return 3;
+  if (role == "prefetches") {
+    tell(fifo);
+    for (;;) (void)client->prefetch(keys_of(1, 4));
+  }
   if (role == "asks_on") {
     tell(fifo);
     for (;;) (void)client.get(1, 4);

@@ -6,8 +6,9 @@
 
 namespace terrace::server_tests {
 
-// Roles: "fills" reserves and fills half, "leases" gets and holds, "hangs_up" gets, closes its socket and
-// lives, "asks_on" gets for ever. Each writes a line to the fifo when it is there, and lives until it is
+// Roles: "serves" is a server with a disk below the socket's directory; "fills" reserves and fills half,
+// "leases" gets and holds, "hangs_up" gets, closes its socket and lives, "asks_on" gets for ever,
+// "prefetches" does that for ever. Each writes a line to the fifo when it is there, and lives until it is
 // killed.
 int run_peer(const std::string& role, const std::string& socket, const std::string& fifo);
 // The words that start one.

@@ -16,9 +16,11 @@ namespace terrace::server_tests {
 
 class ServerTest : public ::testing::Test {
  protected:
+  static constexpr uint64_t kL1 = 16 << 20;
+
   void SetUp() override {
     options_.socket = directory_ / "run" / "socket";
-    options_.store.l1.budget = 16 << 20;
+    options_.store.l1.budget = kL1;
   }
   void TearDown() override { stop(); }
   void start() {
@@ -26,6 +28,8 @@ class ServerTest : public ::testing::Test {
     ASSERT_TRUE(opened) << opened.error().message;
     server_ = std::move(*opened);
     thread_ = std::jthread([this] { server_->run(); });
+    EXPECT_TRUE(
+        becomes([this](const auto& stats) { return stats.l1_bytes_open == options_.store.l1.budget; }));
   }
   void stop() {
     if (server_ == nullptr) return;

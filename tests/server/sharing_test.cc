@@ -86,14 +86,14 @@ TEST_F(Sharing, many_threads_of_one_connection_ask_at_once) {
   EXPECT_EQ(right, 800);
 }
 
-TEST_F(Sharing, a_thousand_clients_come_and_go_and_leave_nothing) {
+TEST_F(Sharing, ten_thousand_clients_come_and_go_and_leave_nothing) {
   start();
   const auto descriptors = [] {
     return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
                          std::filesystem::directory_iterator());
   };
   auto before = descriptors();
-  for (int round = 0; round < 1000; ++round) {
+  for (int round = 0; round < 10000; ++round) {
     TestClient client(options_.socket);
     ASSERT_TRUE(client.connected()) << round << ": " << client.message;
     if (round % 100 == 0) client.store(static_cast<uint32_t>(round), 1);

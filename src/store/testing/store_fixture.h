@@ -137,7 +137,7 @@ class StoreTest : public ::testing::Test {
 
   base::VirtualExecutor executor_{1};
   StoreOptions options_;
-  std::unique_ptr<memory::SegmentSource> (*segments_)() = memory::heap_segments;
+  std::function<std::unique_ptr<memory::SegmentSource>()> segments_ = memory::heap_segments;
   std::function<void()> prepare_;  // scripts the tiers before they start
   std::vector<ScriptedTier*> tiers_;
   std::shared_ptr<StorageManager> manager_;
