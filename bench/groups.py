@@ -307,6 +307,22 @@ def restart(plan: Plan) -> Rows:
                 yield row
 
 
+def server(plan: Plan) -> Rows:
+    """A server and its clients: round trips, copies, many clients, start and idleness."""
+    blocks = "100000" if plan.quick else "1000000"
+    parts: tuple[tuple[str, list[str | Path], Goal], ...] = (
+        ("lookup", ["--blocks", blocks], ratio_at_most(1.3)),
+        ("copy", ["--block", str(4 * MIB)], ratio_at_least(0.9)),
+        ("clients", ["--block", str(4 * MIB)], ratio_at_least(0.85)),
+        ("load", [], ratio_at_most(2)),
+        ("idle", [], ratio_at_most(1)),
+    )
+    for part, flags, goal in parts:
+        with folder(plan.scratch("server")) as scratch:
+            command: list[str | Path] = [f"server-{part}", "--dir", scratch, *flags]
+            yield from _micro_rows(plan, f"server.{part}", command, lambda _, goal=goal: goal)
+
+
 GROUPS: dict[str, Callable[[Plan], Rows]] = {
     "disk": disk,
     "beside_writer": beside_writer,
@@ -316,4 +332,5 @@ GROUPS: dict[str, Callable[[Plan], Rows]] = {
     "lookup": lookup,
     "submit": submit,
     "restart": restart,
+    "server": server,
 }

@@ -27,4 +27,11 @@ void bench_submit(const MicroOptions& options, const DirectoryOptions& directory
 // delivered.
 void bench_restart(const MicroOptions& options, const DirectoryOptions& directory, uint64_t blocks);
 
+// A server and its clients, in processes of their own; server_bench.cc says what each compares.
+void bench_server_lookup(const MicroOptions& options, const DirectoryOptions& directory, uint64_t blocks);
+void bench_server_copy(const MicroOptions& options, const DirectoryOptions& directory, uint64_t block);
+void bench_server_clients(const MicroOptions& options, const DirectoryOptions& directory, uint64_t block);
+void bench_server_load(const MicroOptions& options, const DirectoryOptions& directory);
+void bench_server_idle(const MicroOptions& options, const DirectoryOptions& directory);
+
 }  // namespace terrace::bench

@@ -107,6 +107,25 @@ void add_commands(CLI::App& app, Flags& flags) {
   restart->callback([&] { bench_restart(flags.micro, flags.directory, flags.blocks); });
 }
 
+void add_server_commands(CLI::App& app, Flags& flags) {
+  const auto add = [&](const char* name, const char* what, auto run) {
+    auto* command = app.add_subcommand(name, what);
+    command->add_option("--dir", flags.directory.path)->required();
+    command->add_option("--blocks", flags.blocks);
+    command->callback(run);
+  };
+  add("server-lookup", "a server's round trip against a bare echo",
+      [&] { bench_server_lookup(flags.micro, flags.directory, flags.blocks); });
+  add("server-copy", "store and get of one client against memcpy",
+      [&] { bench_server_copy(flags.micro, flags.directory, flags.block); });
+  add("server-clients", "eight clients against one",
+      [&] { bench_server_clients(flags.micro, flags.directory, flags.block); });
+  add("server-load", "64 sessions beside a writer against an echo there",
+      [&] { bench_server_load(flags.micro, flags.directory); });
+  add("server-idle", "start of a server, and its idleness",
+      [&] { bench_server_idle(flags.micro, flags.directory); });
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Benchmarks of Terrace; use ./dev bench"};
   Flags flags;
@@ -117,6 +136,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   add_commands(app, flags);
+  add_server_commands(app, flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -249,7 +249,11 @@ bool Connection::wait(const Pending& pending, base::TimePoint deadline) {
     if (ended_ && arrived.empty()) break;  // it was told, or never was
     reading_ = true;
     read_frames(arrived);
-    const bool late = arrived.empty() && !ended_ && !wait_for_socket(deadline);
+    bool late = false;
+    if (arrived.empty() && !ended_) {
+      late = !wait_for_socket(deadline);
+      socket_.readable();
+    }
     mutex_.unlock();
     tell_all(arrived);
     mutex_.lock();
@@ -267,6 +271,7 @@ void Connection::look() {
     const base::Lock lock(mutex_);
     if (reading_ || ended_) return;
     reading_ = true;
+    socket_.readable();
     read_frames(arrived);
   }
   tell_all(arrived);

@@ -88,13 +88,17 @@ bool Session::may_read() const {
 void Session::go_on_reading() {
   if (reading_ || !may_read()) return;
   reading_ = true;
-  await_frames();
+  // First what was received already: the socket need not say anything any more.
+  asio::post(host_.io(), [self = shared_from_this()] {
+    if (!self->closed_) self->read_frames();
+  });
 }
 
 void Session::await_frames() {
   readiness_.async_wait(asio::posix::stream_descriptor::wait_read,
                         [self = shared_from_this()](const boost::system::error_code& error) {
                           if (error || self->closed_) return;
+                          self->socket_.readable();
                           self->read_frames();
                         });
 }

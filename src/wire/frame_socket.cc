@@ -60,6 +60,7 @@ Result<std::optional<Received>> FrameSocket::receive() {
         return received;
       }
     }
+    if (drained_) return std::nullopt;
     const auto more = read_some();
     if (!more) return std::unexpected(more.error());
     if (!*more) return std::nullopt;
@@ -88,7 +89,8 @@ Result<bool> FrameSocket::read_some() {
   do got = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   while (got < 0 && errno == EINTR);
   if (got < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+    drained_ = errno == EAGAIN || errno == EWOULDBLOCK;
+    if (drained_) return false;
     if (errno == ECONNRESET) return fail(Code::kClosed, "the peer has gone");
     return fail(Code::kIo, "recvmsg", errno);
   }
@@ -96,6 +98,7 @@ Result<bool> FrameSocket::read_some() {
   if (got == 0) return fail(Code::kClosed, "the peer has closed");
   if (!all || came_.size() > kDescriptorsMax)
     return fail(Code::kLimitExceeded, "more descriptors than a frame may have");
+  drained_ = static_cast<size_t>(got) < piece.iov_len;
   end_ += static_cast<size_t>(got);
   return true;
 }
