@@ -72,6 +72,20 @@ TEST_F(Frames, a_frame_that_comes_one_byte_at_a_time_is_one_frame) {
   EXPECT_EQ(text_of(*(*got)->message), "slow");
 }
 
+// FlatBuffers aligns nothing that is empty, and where it stands follows from what stands behind it.
+TEST_F(Frames, lists_without_elements_are_whole_wherever_they_stand) {
+  for (size_t outcomes = 0; outcomes < 9; ++outcomes) {
+    flatbuffers::FlatBufferBuilder builder;
+    const auto outcome_list = builder.CreateVector(std::vector<uint8_t>(outcomes, 1));
+    const auto buffers = builder.CreateVectorOfStructs(std::vector<Buffer>{});
+    finish(builder, 1, Body::Reserved, CreateReserved(builder, outcome_list, buffers).Union());
+    ASSERT_TRUE(near_->send(builder));
+    const auto got = far_->receive();
+    ASSERT_TRUE(got && *got) << outcomes;
+    EXPECT_EQ((*got)->message->body_as_Reserved()->outcomes()->size(), outcomes);
+  }
+}
+
 TEST_F(Frames, descriptors_come_with_the_frame_that_names_them) {
   const io::Descriptor file(::memfd_create("frame", MFD_CLOEXEC));
   ASSERT_EQ(::write(file.get(), "abc", 3), 3);
