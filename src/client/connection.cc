@@ -90,6 +90,7 @@ Outcome<io::Descriptor> connect_to(const std::string& path) {
 class Waiting final : public Pending {
  public:
   bool answered(Result<Reply> reply) override {
+    if (answered_.exchange(true)) return true;
     reply_ = std::move(reply);
     set_done();
     return true;
@@ -97,6 +98,7 @@ class Waiting final : public Pending {
   Result<Reply> take() { return std::move(*reply_); }
 
  private:
+  std::atomic<bool> answered_{false};
   std::optional<Result<Reply>> reply_;
 };
 
@@ -407,6 +409,7 @@ bool Connection::wait_for_socket(base::TimePoint deadline) TERRACE_THREAD(no_thr
 
 Result<SharedBytes> Connection::bytes_at(const wire::Place& place) {
   const base::Lock lock(mutex_);
+  if (ended_) return std::unexpected(kEnded);  // the answer came with the end
   const auto found = memories_.find(place.memory());
   if (found == memories_.end()) return fail(Code::kNotFound, "the server named memory it has not shared");
   const auto bytes = found->second->bytes();

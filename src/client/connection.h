@@ -54,13 +54,14 @@ class Pending {
  public:
   virtual ~Pending() = default;
   // An answer, or the error that stands for it: the server's refusal, or kClosed when the connection ended.
-  // True: the last one of this request.
+  // True: the last one of this request. The end may come beside an answer, from another thread too.
   virtual bool answered(Result<Reply> reply) = 0;
   bool done() const { return done_.load(std::memory_order_acquire); }
   uint64_t request() const { return request_; }
 
  protected:
-  void set_done() { done_.store(true, std::memory_order_release); }
+  // True for the first who says so.
+  bool set_done() { return !done_.exchange(true, std::memory_order_acq_rel); }
 
  private:
   friend class Connection;
@@ -107,7 +108,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void release(uint64_t hold) TERRACE_EXCLUDES(mutex_);
   // Ends what is under way (kClosed); nothing new is asked. What is held is given back as its handles go.
   void finish() TERRACE_EXCLUDES(mutex_);
-  // Errors: kNotFound for memory the server has not shared, kCorrupt for a place outside of it.
+  // Errors: kNotFound for memory the server has not shared, kCorrupt for a place outside of it, kClosed.
   Result<SharedBytes> bytes_at(const wire::Place& place) TERRACE_EXCLUDES(mutex_);
 
   bool closed() const TERRACE_EXCLUDES(mutex_);

@@ -46,7 +46,9 @@ Result<std::vector<ReserveAnswer>> RemoteStore::reserve(const ReserveRequest& re
   if (!reply) return std::unexpected(reply.error());
   const auto* const reserved = reply->as<wire::Reserved>();
   if (reserved == nullptr) return fail(Code::kCorrupt, "the server answered something else");
-  return answers_of(*reserved, request, connection);
+  auto answers = answers_of(*reserved, request, connection);
+  if (!answers && is_away(answers.error())) return no_room(request.blocks.size());
+  return answers;
 }
 
 Result<std::vector<ReserveAnswer>> RemoteStore::answers_of(const wire::Reserved& reserved,

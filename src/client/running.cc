@@ -201,7 +201,7 @@ bool RemoteInto::answered(Result<Reply> reply) {
 }
 
 void RemoteInto::release() {
-  set_done();
+  if (!set_done()) return;
   Completion event;
   event.kind = EventKind::kReleased;
   recipient().tell(event);
