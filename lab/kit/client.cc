@@ -49,11 +49,10 @@ Client::Client(Store& store, const Catalog& catalog, ExpectedState& expected, co
       area_bytes_(largest_chain(catalog)),
       areas_(kAreas) {
   for (Area& area : areas_) {
-    // Page-aligned: which reads go straight into it must not follow from where the heap put it.
-    auto memory = memory::PageBuffer::make(base::round_up(area_bytes_, base::kPage));
+    auto memory = CallerMemory::make(area_bytes_, options_.served);
     TERRACE_ASSERT(memory.has_value());
     area.bytes = std::move(*memory);
-    const auto region = store_.register_region(area.bytes.data(), area.bytes.size());
+    const auto region = area.bytes.register_with(store_);
     if (!region) fail(fmt::format("register_region: {}", to_string(region.error())));
     area.region = region.value_or(0);
   }
@@ -343,6 +342,10 @@ void Client::check_stuck() {
   report(intos_, "a get_into", [](const RunningInto& into) { return into.asked.due; });
   report(prefetches_, "a prefetch",
          [&](const RunningPrefetch& prefetch) { return prefetch.has_result ? now : prefetch.asked.begun; });
+}
+
+bool Client::server_was_away(const Error& error) const {
+  return options_.server_ends && (error.code == Code::kUnavailable || error.code == Code::kDeadline);
 }
 
 void Client::observe(uint64_t value) const {

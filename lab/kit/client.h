@@ -18,11 +18,11 @@
 #include <terrace/store.h>
 
 #include "base/clock.h"
+#include "lab/kit/caller_memory.h"
 #include "lab/kit/catalog.h"
 #include "lab/kit/expected_state.h"
 #include "lab/kit/report.h"
 #include "lab/kit/workload.h"
-#include "memory/page_buffer.h"
 
 namespace terrace::lab {
 
@@ -48,6 +48,8 @@ struct ClientOptions {
   bool complete = true;  // nothing leaves the durable tier: what ended there is found
   L1Mode mode = L1Mode::kCache;  // the store's at first
   bool switches = false;         // changes the mode now and then
+  bool served = false;           // a server keeps the store
+  bool server_ends = false;      // at times it is away: misses, and removals that fail, say so
   bool instant = false;          // virtual time: what must not wait takes no time at all (P6)
   base::Duration slack{0};       // how much later than its deadline an operation may answer
   base::Duration patience = std::chrono::seconds(120);  // an event later than this is a stuck operation
@@ -135,7 +137,7 @@ class Client {
     base::TimePoint begun;
   };
   struct Area {  // caller memory of one operation
-    memory::PageBuffer bytes;
+    CallerMemory bytes;
     RegionId region = 0;
     bool busy = false;
   };
@@ -196,6 +198,7 @@ class Client {
   uint64_t next_tag() { return ++last_tag_; }
   Notify notify(uint64_t tag) const { return {queue_, tag}; }
   void observe(uint64_t value) const;
+  bool server_was_away(const Error& error) const;
   void fail(std::string_view what);
   void fail_wrong(std::string_view what);
   void say(const std::string& text) const;

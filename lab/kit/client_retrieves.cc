@@ -323,12 +323,12 @@ void Client::cancel(const Operation& operation) {
 // Memory that the store may still touch cannot be taken away from it (R5).
 void Client::try_to_take_back_a_region(uint64_t pick) {
   Area& area = areas_[pick % areas_.size()];
-  if (!area.busy) return;
+  if (!area.busy || options_.server_ends) return;  // while it is away it takes no other
   const auto taken = store_.unregister_region(area.region);
   if (!taken && taken.error().code != Code::kBusy)
     fail(fmt::format("unregister_region: {}", to_string(taken.error())));
   if (!taken) return;  // else it was released already, and its event has not come yet
-  area.region = store_.register_region(area.bytes.data(), area.bytes.size()).value_or(0);
+  area.region = area.bytes.register_with(store_).value_or(0);
   if (area.region == 0) fail("register_region: refused after unregister_region");
 }
 
@@ -457,7 +457,8 @@ void Client::check_reasons(const Asked& asked, size_t delivered, std::span<const
   const bool device = reasons[0] == MissReason::kDeviceError || reasons[0] == MissReason::kTierUnavailable;
   const bool damaged = reasons[0] == MissReason::kDamaged;
   if (device || damaged) findings_.count("fault_misses");
-  const bool drained = reasons[0] == MissReason::kTierUnavailable && options_.drains;
+  const bool drained =
+      reasons[0] == MissReason::kTierUnavailable && (options_.drains || options_.server_ends);
   if ((device && !drained && options_.reliable) || (damaged && options_.pristine)) {
     fail(fmt::format("{}: {} missed as {} on a healthy device", what, name(block), to_string(reasons[0])));
   }
@@ -472,6 +473,7 @@ void Client::check_owed(const Asked& asked, size_t delivered, std::span<const Mi
   if (!before.must_be_found() || now.removing != before.removing) return;
   const MissReason why = reasons[0];
   if (why == MissReason::kDeadline || why == MissReason::kNoRoom || why == MissReason::kCancelled) return;
+  if (why == MissReason::kTierUnavailable && options_.server_ends) return;
   if (why == MissReason::kDamaged && options_.power_was_cut) return;
   // Stored anew while recovery had not found the old record: without an L1 that answers, it is on its way.
   if (why == MissReason::kInFlight && options_.mode != L1Mode::kCache) return;

@@ -233,7 +233,8 @@ void Client::end_removal(std::span<const uint32_t> blocks, const Result<uint64_t
                   answer ? fmt::format("{} were there", *answer) : to_string(answer.error())));
   if (!answer) {
     findings_.count("removals_failed");
-    if (options_.reliable) fail(fmt::format("{}: {}", what, to_string(answer.error())));
+    if (options_.reliable && !server_was_away(answer.error()))
+      fail(fmt::format("{}: {}", what, to_string(answer.error())));
     return;
   }
   findings_.count("removals", *answer);
@@ -252,7 +253,8 @@ void Client::sync() {
   observe(synced.has_value());
   say(fmt::format("sync: {}", synced ? "ok" : to_string(synced.error())));
   if (synced && hooks_.synced) hooks_.synced();
-  if (!synced && options_.reliable) fail(fmt::format("sync: {}", to_string(synced.error())));
+  if (!synced && options_.reliable && !server_was_away(synced.error()))
+    fail(fmt::format("sync: {}", to_string(synced.error())));
 }
 
 }  // namespace terrace::lab

@@ -1,5 +1,6 @@
 #include "lab/kit/process_figures.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -7,6 +8,8 @@
 
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <fmt/format.h>
 
 namespace terrace::lab {
 namespace {
@@ -47,6 +50,25 @@ ProcessFigures process_figures() {
   figures.voluntary_switches = static_cast<uint64_t>(usage.ru_nvcsw);
   figures.cpu = duration_of(usage.ru_utime) + duration_of(usage.ru_stime);
   return figures;
+}
+
+uint64_t private_bytes(pid_t process) {
+  std::ifstream file(fmt::format("/proc/{}/status", process));
+  for (std::string line; std::getline(file, line);) {
+    uint64_t kib = 0;
+    if (std::sscanf(line.c_str(), "RssAnon: %lu kB", &kib) == 1) return kib * 1024;
+  }
+  return 0;
+}
+
+uint64_t nameless_descriptors(pid_t process) {
+  uint64_t count = 0;
+  std::error_code ended;
+  for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", process), ended)) {
+    const std::string target = std::filesystem::read_symlink(entry.path(), ended).string();
+    count += target.starts_with("socket:") || target.starts_with("anon_inode:");
+  }
+  return count;
 }
 
 }  // namespace terrace::lab

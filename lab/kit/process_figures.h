@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include <sys/types.h>
+
 namespace terrace::lab {
 
 struct ProcessFigures {
@@ -16,6 +18,10 @@ struct ProcessFigures {
 };
 
 ProcessFigures process_figures();
+// Of another process: what it has allocated for itself, and how many sockets, pidfds, eventfds and the like
+// it has open; 0 of one that has ended.
+uint64_t private_bytes(pid_t process);
+uint64_t nameless_descriptors(pid_t process);
 uint64_t rss_bytes();
 
 }  // namespace terrace::lab

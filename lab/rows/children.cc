@@ -7,18 +7,22 @@
 #include "lab/rows/crash.h"
 #include "lab/rows/idle.h"
 #include "lab/rows/memory.h"
+#include "lab/rows/network.h"
 #include "lab/rows/prefill.h"
 #include "lab/rows/restart.h"
+#include "lab/rows/server_process.h"
 
 namespace terrace::lab {
 namespace {
 
-constexpr std::array<ChildCommand, 5> kChildren{{
+constexpr std::array<ChildCommand, 7> kChildren{{
     {"child", "rows 2 and 3", describe_crash_child},
     {"memory-child", "row 12", describe_memory_child},
+    {"network-child", "row 13", describe_network_child},
     {"prefill-child", "row 15", describe_prefill_child},
     {"restart-child", "row 19", describe_restart_child},
     {"idle-child", "row 20", describe_idle_child},
+    {"server-child", "rows with a server", describe_server_child},
 }};
 
 }  // namespace

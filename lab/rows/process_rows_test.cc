@@ -1,4 +1,4 @@
-// The rows that start processes (3, 19), small, and what they are made of.
+// The rows that start processes (3, 13, 19), small, and what they are made of.
 #include <algorithm>
 #include <set>
 
@@ -9,6 +9,7 @@
 #include "lab/rows/children.h"
 #include "lab/rows/crash_points.h"
 #include "lab/rows/golden_store.h"
+#include "lab/rows/network.h"
 #include "lab/rows/restart.h"
 
 namespace terrace::lab {
@@ -55,6 +56,19 @@ TEST(Restart, a_child_that_cannot_start_is_reported) {
   RowOptions options = small_options();
   options.program = "/nonexistent/terrace-lab";
   EXPECT_FALSE(restarts(options, 4, 1).clean());
+}
+
+TEST(Network, faults_of_one_client_are_not_noticed_by_another) {
+  const Findings findings = network_sessions(small_options(), 9, 4);
+  EXPECT_TRUE(findings.clean()) << failures(findings);
+  EXPECT_EQ(4u, findings.counted("sessions"));
+  EXPECT_GT(findings.counted("untouched_ops"), 0u);
+}
+
+TEST(Network, a_server_that_cannot_start_is_reported) {
+  RowOptions options = small_options();
+  options.program = "/nonexistent/terrace-lab";
+  EXPECT_FALSE(network_sessions(options, 1, 1).clean());
 }
 
 TEST(GoldenStore, of_version_1_serves_every_block) {

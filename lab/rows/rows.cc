@@ -17,6 +17,7 @@
 #include "lab/rows/limits_real.h"
 #include "lab/rows/memory.h"
 #include "lab/rows/misdirection.h"
+#include "lab/rows/network.h"
 #include "lab/rows/no_space.h"
 #include "lab/rows/planted_bugs.h"
 #include "lab/rows/power_cut.h"
@@ -88,6 +89,11 @@ constexpr std::array kRows{
         "resident "
         "stays below its bound and does not grow.",
         run_memory},
+    Row{13, "network faults", "sessions",
+        "Clients of a server whose bytes come singly, late, or not at all, and others that say what no "
+        "client "
+        "would; one client beside them must never notice.",
+        run_network, true},
     Row{14, "fuzz", "seconds of each target",
         "Every decoder of bytes from outside, and the public API, searched by libFuzzer under sanitizers.",
         run_fuzz, true},
