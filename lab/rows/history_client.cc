@@ -34,8 +34,8 @@ Namespace HotKeys::space(uint32_t space) {
 
 HistoryClient::HistoryClient(HotStore& shared, uint64_t seed)
     : shared_(shared), store_(shared.store), random_(seed), queue_(store_.make_queue()) {
-  area_ = memory::PageBuffer::make(HotKeys::kLength * kAreaStride).value();
-  region_ = store_.register_region(area_.data(), area_.size()).value();
+  area_ = CallerMemory::make(HotKeys::kLength * kAreaStride, shared.served).value();
+  region_ = area_.register_with(store_).value();
 }
 
 HistoryClient::~HistoryClient() {
@@ -202,7 +202,7 @@ void HistoryClient::put() {
   for (uint32_t i = 0; i < answers->size(); i++) {
     Reservation& reservation = (*answers)[i].reservation;
     if (!reservation) continue;
-    const Writer writer = shared_.writers[first_ + i].fetch_add(1) + 1;
+    const Writer writer = shared_.counters.writers[first_ + i].fetch_add(1) + 1;
     fill(keys_[i], kPrivate | writer, reservation.bytes());
     writes.push_back({first_ + i, writer, {}});
     filled.push_back(std::move(reservation));

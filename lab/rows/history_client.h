@@ -14,9 +14,9 @@
 #include <terrace/store.h>
 
 #include "base/random.h"
-#include "lab/kit/history_checker.h"
+#include "lab/kit/caller_memory.h"
 #include "lab/kit/report.h"
-#include "memory/page_buffer.h"
+#include "lab/rows/history_record.h"
 
 namespace terrace::lab {
 
@@ -43,32 +43,25 @@ class HotKeys {
   std::array<Key, 2> roots_;
 };
 
-// What the clients of one store share.
-struct HotStore {
-  HotStore(Store& the_store, uint64_t seed) : store(the_store), keys(seed) {}
+// What all clients of one store count; in memory that processes may share.
+struct HotCounters {
   Moment tick() { return clock.fetch_add(1) + 1; }
 
-  Store& store;
-  const HotKeys keys;
   std::atomic<Moment> clock{0};
   std::array<std::atomic<Writer>, HotKeys::kKeys> writers{};
-  std::vector<std::string> tiers;  // names of those that may be drained
-  bool switches = false;           // the mode of L1 may be changed
 };
 
-struct HistoryRecord {
-  struct Write {
-    uint32_t key;
-    Writer writer;
-    Span when;
-  };
-  struct Removal {
-    uint32_t key;
-    Span when;
-  };
-  std::vector<Write> writes;
-  std::vector<Removal> removals;
-  std::vector<Sighting> sightings;
+// One store, as a process sees it.
+struct HotStore {
+  HotStore(Store& the_store, HotCounters& the_counters, uint64_t seed)
+      : store(the_store), counters(the_counters), keys(seed) {}
+
+  Store& store;
+  HotCounters& counters;
+  const HotKeys keys;
+  bool served = false;             // a server keeps it
+  std::vector<std::string> tiers;  // names of those that may be drained
+  bool switches = false;           // the mode of L1 may be changed
 };
 
 class HistoryClient {
@@ -93,8 +86,8 @@ class HistoryClient {
 
   void one_call();
   void draw_chain();
-  Span begin() { return {shared_.tick(), kNeverEnded}; }
-  Span ended(Span span) { return {span.begin, shared_.tick()}; }
+  Span begin() { return {shared_.counters.tick(), kNeverEnded}; }
+  Span ended(Span span) { return {span.begin, shared_.counters.tick()}; }
   void get();
   void get_async();
   void get_into();
@@ -116,7 +109,7 @@ class HistoryClient {
   base::Random random_;
   std::shared_ptr<CompletionQueue> queue_;
   uint64_t tag_ = 0;
-  memory::PageBuffer area_;
+  CallerMemory area_;
   RegionId region_ = 0;
   std::deque<Held> held_;
   HistoryRecord record_;

@@ -104,7 +104,7 @@ constexpr std::array kRows{
     Row{16, "concurrency histories", "operations",
         "Four threads on 64 hot keys of a real store that evicts, removes, clears and changes its mode; "
         "every "
-        "hit is explained by who wrote what when.",
+        "hit is explained by who wrote what when. Or four processes, through a server.",
         run_histories},
     Row{17, "interleavings", "protocols",
         "Small protocols of the store, two or three threads each, under all orders of their steps or all "

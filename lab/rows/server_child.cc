@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "lab/rows/histories.h"
 #include "lab/rows/network.h"
 #include "lab/rows/server_process.h"
 #include "server/server.h"
@@ -19,6 +20,7 @@ struct Scene {
 };
 
 constexpr std::array kScenes{
+    Scene{"histories", history_store},
     Scene{"network", network_store},
 };
 
