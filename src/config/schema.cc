@@ -174,6 +174,14 @@ void add_server(std::vector<Entry>& table) {
   table.push_back(within(entry("server.also_allow", Kind::kCounts, OF_SERVER(also_allow),
                                "Users, by number, that may connect besides the server's own."),
                          0, kUserMost));
+  table.push_back(
+      zero_is(entry("server.session_reserved_bytes", Kind::kSize, OF_SERVER(session_reserved_bytes),
+                    "Bytes that one session may have reserved at a time; beyond it there is no room."),
+              "no limit"));
+  table.push_back(
+      zero_is(entry("server.session_leased_bytes", Kind::kSize, OF_SERVER(session_leased_bytes),
+                    "Bytes that one session may hold leased at a time; beyond it gets are misses."),
+              "no limit"));
 }
 
 #undef AT

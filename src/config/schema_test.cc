@@ -24,7 +24,7 @@ TEST(Schema, C1_every_option_has_a_key) {
   [[maybe_unused]] const auto& [paths, capacity, placement, require, io, interval, sync_bytes, quarantine] =
       disk;
   [[maybe_unused]] const auto& [mock_capacity, bandwidth, latency, backing] = mock;
-  [[maybe_unused]] const auto& [socket, also_allow] = ServerSettings{};
+  [[maybe_unused]] const auto& [socket, also_allow, reserved, leased] = ServerSettings{};
   constexpr size_t kStore = 11, kL1 = 7, kTier = 9, kDisk = 8, kMock = 4,
                    kServer = 2;  // those above without sections
   EXPECT_EQ(schema().size(), kStore + kL1 + kTier + kDisk + kMock + kServer);

@@ -115,11 +115,6 @@ void Session::open_namespace(uint64_t id, const wire::OpenNamespace& request) {
 
 // --- what a session holds
 
-uint64_t Session::hold(Hold held) {
-  holds_.emplace(++last_hold_, std::move(held));
-  return last_hold_;
-}
-
 bool Session::has_too_many_holds(uint64_t id) {
   if (holds_.size() < kHoldsMax) return false;
   refuse(id, Code::kLimitExceeded, "the session has 65536 leases, pins and prefetches: release some");
@@ -134,7 +129,7 @@ void Session::cancel(const wire::Cancel& request) {
 }
 
 void Session::release(const wire::Release& request) {
-  for (const uint64_t hold : wire::values_of(request.holds())) holds_.erase(hold);
+  for (const uint64_t hold : wire::values_of(request.holds())) drop_hold(hold);
   for (const uint64_t hold : wire::values_of(request.arrived())) {
     const auto found = holds_.find(hold);
     if (found == holds_.end()) continue;

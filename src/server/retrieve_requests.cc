@@ -95,6 +95,7 @@ void Session::get(uint64_t id, const wire::Get& request) {
       !read_options(id, request.timeout_ms(), request.write_back(), request.prefetch(), options)) {
     return;
   }
+  if (!may_lease()) return delivered_nothing(id, keys->size());
   auto operation = store_.get_async(*keys, options, {results_.queue, id});
   if (!operation) return refuse(id, operation.error());
   // What L1 holds is here already; its event finds nothing to do.
@@ -123,6 +124,15 @@ void Session::delivered(uint64_t id, Blocks blocks) {
   const auto reason_list = builder_.CreateVector(reasons);
   send(id, wire::Body::Delivered,
        wire::CreateDelivered(builder_, lease, place_list, source_list, reason_list).Union(), introduced);
+}
+
+void Session::delivered_nothing(uint64_t id, size_t keys) {
+  std::vector<uint8_t> reasons(keys, static_cast<uint8_t>(MissReason::kBehindHole));
+  if (keys > 0) reasons[0] = static_cast<uint8_t>(MissReason::kNoRoom);
+  const auto places = builder_.CreateVectorOfStructs(std::vector<wire::Place>());
+  const auto sources = builder_.CreateVector(std::vector<uint16_t>());
+  const auto reason_list = builder_.CreateVector(reasons);
+  send(id, wire::Body::Delivered, wire::CreateDelivered(builder_, 0, places, sources, reason_list).Union());
 }
 
 void Session::get_into(uint64_t id, const wire::GetInto& request) {

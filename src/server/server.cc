@@ -38,9 +38,10 @@ constexpr auto kAcceptAgain = std::chrono::milliseconds(100);
 
 class Server::State final : public Host {
  public:
-  State(Listener listener, std::shared_ptr<store::StorageManager> store, std::vector<uid_t> also_allow)
+  State(Listener listener, std::shared_ptr<store::StorageManager> store, const ServerOptions& options)
       : store_(std::move(store)),
-        also_allow_(std::move(also_allow)),
+        also_allow_(options.also_allow),
+        limits_(options.limits),
         listener_(std::move(listener)),
         incoming_(io_, listener_.fd()),
         accept_timer_(io_) {
@@ -73,6 +74,7 @@ class Server::State final : public Host {
         ++(client.session->closed() ? stats.quarantined : stats.sessions);
         stats.leases += client.session->leases();
         stats.reservations += client.session->reservations();
+        stats.each.push_back(client.session->stats());
       }
       told->set_value(stats);
     });
@@ -82,7 +84,13 @@ class Server::State final : public Host {
     return answer.get();
   }
 
+  void set_limits(const SessionLimits& limits) {
+    asio::post(io_, [this, limits] { limits_ = limits; });
+  }
+
   // --- Host
+
+  const SessionLimits& limits() const override { return limits_; }
 
   store::StorageManager& store() override { return *store_; }
   asio::io_context& io() override { return io_; }
@@ -198,6 +206,7 @@ class Server::State final : public Host {
 
   std::shared_ptr<store::StorageManager> store_;
   const std::vector<uid_t> also_allow_;
+  SessionLimits limits_;  // the server's thread's
   asio::io_context io_{1};
   asio::thread_pool workers_{kWorkers};
   std::jthread closer_;
@@ -220,7 +229,7 @@ Outcome<std::unique_ptr<Server>> Server::open(const ServerOptions& options) {
   auto manager = store::StorageManager::create(options.store, std::move(*parts));
   if (!manager) return std::unexpected(manager.error());
   (*manager)->fill_in_background();
-  auto state = std::make_unique<State>(std::move(*listener), std::move(*manager), options.also_allow);
+  auto state = std::make_unique<State>(std::move(*listener), std::move(*manager), options);
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
@@ -233,6 +242,10 @@ void Server::run() {
 
 void Server::stop() {
   state_->stop();
+}
+
+void Server::set_limits(const SessionLimits& limits) {
+  state_->set_limits(limits);
 }
 
 ServerStats Server::stats() {

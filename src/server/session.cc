@@ -44,6 +44,7 @@ Session::~Session() {
 void Session::let_go() {
   if (readiness_.is_open()) readiness_.release();  // the descriptor is the socket's
   reservations_.clear();
+  reserved_bytes_ = 0;
 }
 
 void Session::start() {

@@ -19,6 +19,7 @@
 #include <terrace/store.h>
 
 #include "server/peer.h"
+#include "server/server.h"
 #include "store/storage_manager.h"
 #include "wire/frame_socket.h"
 #include "wire/key_lists.h"
@@ -33,6 +34,7 @@ class Host {
   virtual ~Host() = default;
   virtual store::StorageManager& store() = 0;
   virtual boost::asio::io_context& io() = 0;
+  virtual const SessionLimits& limits() const = 0;
   // Runs `work` on a worker; it may wait.
   virtual void run_apart(std::function<void()> work) = 0;
   // Tells every session what memory was replaced.
@@ -60,6 +62,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool closed() const { return closed_; }
   uint64_t leases() const { return holds_.size(); }
   uint64_t reservations() const { return reservations_.size(); }
+  SessionStats stats() const;
 
  private:
   using Builder = flatbuffers::FlatBufferBuilder;
@@ -116,10 +119,15 @@ class Session final : public std::enable_shared_from_this<Session> {
   void apart(Work work, Then then);
   uint64_t hold(Hold held);  // its number
   bool has_too_many_holds(uint64_t id);
+  void drop_reservation(uint64_t number);
+  void drop_hold(uint64_t number);
+  // The first of these blocks that the session may still reserve.
+  size_t within_limit(std::span<const BlockSpec> blocks) const;
+  bool may_lease() const;
 
   // --- of stores (store_requests.cc)
   void reserve(uint64_t id, const wire::Reserve& request);
-  void reserved(uint64_t id, Result<std::vector<ReserveAnswer>> answers);
+  void reserved(uint64_t id, size_t asked, Result<std::vector<ReserveAnswer>> answers);
   void commit(uint64_t id, const wire::Commit& request);
   void abort(const wire::Abort& request);
   void put(uint64_t id, const wire::Put& request);
@@ -134,6 +142,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void lookup_families(uint64_t id, const wire::LookupFamilies& request);
   void get(uint64_t id, const wire::Get& request);
   void delivered(uint64_t id, Blocks blocks);
+  void delivered_nothing(uint64_t id, size_t keys);
   void get_into(uint64_t id, const wire::GetInto& request);
   void prefetch(uint64_t id, const wire::Prefetch& request);
   void ask_progress(uint64_t id, const wire::AskProgress& request);
@@ -172,7 +181,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   boost::unordered_flat_map<uint64_t, Hold> holds_;
   boost::unordered_flat_set<RegionId> regions_;  // shared by this client
   uint64_t last_reservation_ = 0, last_hold_ = 0;
-  uint64_t apart_ = 0;     // requests that run there
+  uint64_t apart_ = 0;  // requests that run there
+  uint64_t reserved_bytes_ = 0, leased_bytes_ = 0;
   uint64_t borrowed_ = 0;  // get_into requests and keys of puts that may touch the client's memory
 };
 

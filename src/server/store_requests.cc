@@ -21,17 +21,20 @@ constexpr size_t kRegionsMax = 1024;  // of a session
 void Session::reserve(uint64_t id, const wire::Reserve& request) {
   auto blocks = wire::blocks_of(request.blocks());
   const Key root = wire::key_of(request.root()), parent = wire::key_of(request.parent());
-  if (request.wait_ms() == 0) return reserved(id, store_.reserve({root, parent, blocks}, number_));
+  const size_t asked = blocks.size();
+  blocks.resize(within_limit(blocks));
+  if (request.wait_ms() == 0) return reserved(id, asked, store_.reserve({root, parent, blocks}, number_));
   apart(
       [&store = store_, root, parent, blocks = std::move(blocks), wait = wire::timeout_of(request.wait_ms()),
        number = number_] { return store.reserve_wait({root, parent, blocks}, wait, number); },
-      [id](Session& self, Result<std::vector<ReserveAnswer>> answers) {
-        self.reserved(id, std::move(answers));
+      [id, asked](Session& self, Result<std::vector<ReserveAnswer>> answers) {
+        self.reserved(id, asked, std::move(answers));
       });
 }
 
-void Session::reserved(uint64_t id, Result<std::vector<ReserveAnswer>> answers) {
+void Session::reserved(uint64_t id, size_t asked, Result<std::vector<ReserveAnswer>> answers) {
   if (!answers) return refuse(id, answers.error());
+  answers->resize(asked);  // what is beyond the session's limit has no room
   std::vector<uint8_t> outcomes;
   std::vector<wire::Buffer> buffers;
   Introduced introduced;
@@ -44,6 +47,7 @@ void Session::reserved(uint64_t id, Result<std::vector<ReserveAnswer>> answers) 
     const auto& [place, memory] = *next++;
     introduce(memory, true, introduced);
     buffers.emplace_back(++last_reservation_, wire::Place(place.memory, place.offset, place.bytes));
+    reserved_bytes_ += answer.reservation.bytes().size();
     reservations_.emplace(last_reservation_, std::move(answer.reservation));
   }
   host_.announce_replaced();
@@ -70,6 +74,7 @@ void Session::commit(uint64_t id, const wire::Commit& request) {
   for (const uint64_t number : numbers) {
     const auto found = reservations_.find(number);
     if (found == reservations_.end()) continue;  // named twice
+    reserved_bytes_ -= found->second.bytes().size();
     filled.push_back(std::move(found->second));
     reservations_.erase(found);
   }
@@ -79,7 +84,7 @@ void Session::commit(uint64_t id, const wire::Commit& request) {
 }
 
 void Session::abort(const wire::Abort& request) {
-  for (const uint64_t number : wire::values_of(request.reservations())) reservations_.erase(number);
+  for (const uint64_t number : wire::values_of(request.reservations())) drop_reservation(number);
 }
 
 void Session::put(uint64_t id, const wire::Put& request) {

@@ -1,4 +1,6 @@
 // Two clients, one cache: what one stored the other reads, in place.
+#include <unistd.h>
+
 #include <atomic>
 
 #include "memory/mapping.h"
@@ -100,6 +102,37 @@ TEST_F(Sharing, ten_thousand_clients_come_and_go_and_leave_nothing) {
     if (round == 10) before = descriptors();
   }
   EXPECT_LE(descriptors(), before + 8);
+}
+
+TEST_F(Sharing, a_session_reserves_and_leases_within_its_limits_and_others_are_not_touched_D2) {
+  options_.limits = {.reserved_bytes = 3 * kBlock, .leased_bytes = 4 * kBlock};
+  start();
+  TestClient greedy(options_.socket), other(options_.socket);
+  auto given = greedy.reserve(1, 5);
+  EXPECT_EQ(given.size(), 3u) << "the rest has no room";
+  EXPECT_EQ(greedy.reserve(11, 1).size(), 0u);
+  EXPECT_EQ(other.store(21, 3), 3u);
+  for (size_t i = 0; i < given.size(); ++i)
+    std::ranges::fill(given[i].bytes(), byte_of(1 + static_cast<uint32_t>(i)));
+  EXPECT_TRUE(greedy->commit(given));
+  EXPECT_EQ(greedy.store(4, 3), 3u) << "what was committed counts no more";
+
+  auto first = greedy.get(1, 3);
+  auto second = greedy.get(4, 3);  // begun below the limit
+  EXPECT_EQ(first.size() + second.size(), 6u);
+  const auto third = greedy.get(1, 2);
+  EXPECT_EQ(third.size(), 0u);
+  EXPECT_EQ(third.reasons()[0], MissReason::kNoRoom);
+  EXPECT_EQ(other.get(1, 6).size(), 6u);
+  const auto stats = server_->stats();
+  ASSERT_EQ(stats.each.size(), 2u);
+  EXPECT_EQ(stats.each[0].client, "test");
+  EXPECT_EQ(stats.each[0].process, ::getpid());
+  EXPECT_EQ(stats.each[0].leased_bytes + stats.each[1].leased_bytes, 6 * kBlock);
+  second.release();
+  EXPECT_EQ(greedy.get(1, 2).size(), 2u);
+  server_->set_limits({});
+  EXPECT_EQ(greedy.reserve(31, 5).size(), 5u) << "settable while it runs";
 }
 
 }  // namespace
