@@ -33,6 +33,7 @@ enum class DropCause : uint8_t {
   kUnavailable,    // the tier's breaker is open, or it is closing
   kRemoved,        // removed or cleared while it ran (D1)
   kNotAdmitted,    // the tier's admission policy refused it
+  kQuota,          // its tenant has all of its quota there, in blocks that may not leave (D2)
 };
 
 struct Completion {

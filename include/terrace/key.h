@@ -60,6 +60,11 @@ struct Namespace {
 // Errors: kLimitExceeded when a field is longer than 64 KiB.
 Outcome<Key> namespace_root(const Namespace& fields);
 
+// How a tenant is named wherever it can be seen: SHA-256 of its salt, 64 lower-case hexadecimal digits. The
+// namespaces without a salt are one tenant, whose name is empty.
+std::string tenant_name(const std::string& salt);
+bool is_tenant_name(std::string_view name);
+
 // Where a block stands in its family (K2): one shard of one KV group. A family of one is {0, 0, 1}.
 struct Member {
   uint32_t group = 0;

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,6 +77,21 @@ enum class WriteBack : uint8_t { kAlways, kNever, kSecondTouch };
 enum class PrefetchPolicy : uint8_t { kRetain, kTemporary };  // R7
 enum class RegionLoads : uint8_t { kDirect, kBounced };       // R5
 
+// How much of a store a tenant may use (D2). Bytes are those of records: payload, 4 KiB and what fills the
+// last page. What is absent is not limited.
+struct TenantQuota {
+  std::optional<uint64_t> l1{};             // blocks in L1 and buffers reserved there
+  std::map<std::string, uint64_t> tiers{};  // by name: blocks there and on their way there
+  std::optional<uint64_t> reserved{};       // of L1: buffers reserved, in staging until their writes ended
+  std::optional<uint64_t> leased{};  // of L1: what is loading or leased and not kept; loads are refused
+  friend bool operator==(const TenantQuota&, const TenantQuota&) = default;
+};
+
+struct TenantOptions {
+  std::string tenant;  // tenant_name() of its salt
+  TenantQuota quota{};
+};
+
 struct StoreOptions {
   L1Options l1;
   std::vector<TierOptions> tiers;  // L2, nearest first; at most 7
@@ -88,8 +105,9 @@ struct StoreOptions {
   Timeout lookup_timeout = std::chrono::milliseconds(20);       // of lookup_async
   Timeout negative_presence = std::chrono::milliseconds(1000);  // how long a shared tier's "no" is believed
   Timeout operation_timeout =
-      std::chrono::seconds(5);  // of one tier operation; beyond it the device failed (T2)
-  uint32_t history = 65536;     // keys whose fate is remembered after they left
+      std::chrono::seconds(5);        // of one tier operation; beyond it the device failed (T2)
+  uint32_t history = 65536;           // keys whose fate is remembered after they left
+  std::vector<TenantOptions> quotas;  // from the start; a tenant once
 
   Outcome<void> validate() const;
   // What is allowed and probably not meant (M5), a line each.

@@ -334,7 +334,7 @@ struct TierStats {
   uint64_t used_bytes = 0, allocated_bytes = 0, capacity_bytes = 0, blocks = 0;
   uint64_t loads = 0, load_bytes = 0, load_errors = 0;
   uint64_t writes = 0, write_bytes = 0, write_errors = 0;
-  uint64_t drops[8] = {};  // by DropCause
+  uint64_t drops[9] = {};  // by DropCause
   uint64_t evictions = 0, evicted_segments = 0, verification_failures = 0;
   uint64_t hits = 0;  // blocks delivered from here
   // Of the store's misses, those of keys whose copy here was tried: it was wrong, late, cancelled, or stands
@@ -353,6 +353,21 @@ struct StoreStats {
   uint64_t reservations = 0, reserved_bytes = 0, leased_blocks = 0, writes_in_flight_bytes = 0;
   uint64_t private_bytes = 0;  // of L1 that no lookup can find: reserved, loading, or only leased any more
   bool recovering = false;
+};
+
+// What a tenant has of one tier. Bytes as in TenantQuota.
+struct TenantShare {
+  uint64_t bytes = 0, blocks = 0;
+  uint64_t above = 0;      // bytes above the quota, what is reserved or on its way there counted
+  uint64_t evictions = 0;  // blocks that left because the tenant was above its quota
+  uint64_t refusals = 0;   // stores and loads for which it had no quota
+};
+struct TenantUsage {
+  std::string tenant;              // tenant_name() of its salt
+  std::vector<TenantShare> tiers;  // [0] is L1; as StoreStats::tiers
+  uint64_t reserved_bytes = 0;     // of L1: reserved, in staging until the writes ended
+  uint64_t leased_bytes = 0;       // of L1: loading or leased, and not kept
+  TenantQuota quota;
 };
 
 struct StoredBlock {
@@ -432,6 +447,15 @@ class Store {
   bool wait_recovered(Timeout timeout);
   StoreStats stats() const;
   std::vector<StoredNamespace> namespaces() const;
+
+  // How much a tenant may use from now on (D2), in place of what was set before; the tenant need not have a
+  // block yet. What it has above that leaves as far as it may, inside the call, which does no IO; returns the
+  // bytes still above, which leave when leases and writes let them go. Until then it stores nothing there.
+  // Errors: kInvalidArgument for what is no tenant_name(), kNotFound for a tier that there is not, kClosed.
+  Result<uint64_t> set_quota(const std::string& tenant, const TenantQuota& quota);
+  // Of every tenant seen or given a quota since open, ordered by name.
+  std::vector<TenantUsage> tenants() const;
+
   // Where a block is, or what became of it (X2).
   KeyStory why(const Key& key) const;
   // Blocks of a namespace (all when absent), at most `limit`, ordered by key, those after `after`.

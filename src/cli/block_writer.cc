@@ -18,6 +18,8 @@ std::string why_dropped(DropCause cause) {
   switch (cause) {
     case DropCause::kNoRoom:
       return "no room on disk";
+    case DropCause::kQuota:
+      return "no room in the tenant's quota on disk";
     case DropCause::kParentDropped:
       return "the block before it in the chain is not stored";
     case DropCause::kUnavailable:
@@ -38,15 +40,16 @@ Failure not_written(const PutItem& item, const Completion& event) {
                     "it was made with: use another directory with a larger one",
                     item.path, base::format_size(item.bytes))};
   }
-  const Code code = event.cause == DropCause::kNoRoom ? Code::kNoSpace : Code::kUnavailable;
+  const bool full = event.cause == DropCause::kNoRoom || event.cause == DropCause::kQuota;
+  const Code code = full ? Code::kNoSpace : Code::kUnavailable;
   return {{code, 0, ""}, fmt::format("{}: not written: {}", item.path, why_dropped(event.cause))};
 }
 
 // It may go well once the writes that run have ended: then their blocks can make room.
 bool may_pass(const Completion& event) {
   if (event.status == WriteStatus::kFailed) return event.error.code == Code::kNoSpace;
-  return event.cause == DropCause::kNoRoom || event.cause == DropCause::kParentDropped ||
-         event.cause == DropCause::kBacklog;
+  return event.cause == DropCause::kNoRoom || event.cause == DropCause::kQuota ||
+         event.cause == DropCause::kParentDropped || event.cause == DropCause::kBacklog;
 }
 
 }  // namespace

@@ -61,4 +61,16 @@ Outcome<Key> namespace_root(const Namespace& fields) {
   return hash.finish();
 }
 
+std::string tenant_name(const std::string& salt) {
+  key::Sha256 digest;
+  digest.add(salt.data(), salt.size());
+  return to_hex(digest.finish());
+}
+
+bool is_tenant_name(std::string_view name) {
+  constexpr size_t kDigits = 2 * sizeof(Key::bytes);
+  return name.empty() ||
+         (name.size() == kDigits && name.find_first_not_of("0123456789abcdef") == std::string_view::npos);
+}
+
 }  // namespace terrace

@@ -20,6 +20,7 @@ struct Block {
   Key key;
   BlockId parent = kNoBlock;            // kNoBlock at the head of a chain, and while nobody told
   uint32_t name_space = kNoNamespace;   // NamespaceTable
+  TenantId tenant = kNoTenant;          // its namespace's
   uint32_t family = kNoFamily;          // of several members; those of a family of one have none
   uint32_t refs = 0;                    // residences, children, running operations
   uint32_t removals = 0;                // so that bytes from before one are told from those after it (D1)

@@ -70,6 +70,8 @@ class Buffer {
   std::span<std::byte> slot_bytes;
   record::BlockMeta meta;
   BlockId block = kNoBlock;
+  TenantId tenant = kNoTenant;     // in whose share it is counted while it is private
+  bool is_store = false;           // and as what: a reservation, or something loaded or leased
   uint32_t refs = 0;               // reservation, leases, running transfers
   bool resident = false;           // L1 holds it
   bool temporary = false;          // leaves L1 with its last reference (R7, skip_l1)

@@ -17,7 +17,7 @@ void StorageManager::left(BlockId block, MissReason reason) {
   history_.note(entry.key, entry.fate == MissReason::kNone ? reason : entry.fate);
 }
 
-void StorageManager::evict_from_tier(uint32_t tier, std::span<const BlockId> blocks) {
+uint64_t StorageManager::evict_from_tier(uint32_t tier, std::span<const BlockId> blocks) {
   TierState& state = tier_state(tier);
   std::vector<BlockId> leaving(blocks.begin(), blocks.end());
   for (const BlockId block : blocks) {  // members of a family leave together (E4)
@@ -42,6 +42,7 @@ void StorageManager::evict_from_tier(uint32_t tier, std::span<const BlockId> blo
   TERRACE_CRASH_POINT("store.evict_begun");
   // Memory only, by the contract: the places are free when it returns.
   state.tier->remove(operations, tier::RemoveKind::kEvict, [](Result<void>) {});
+  return operations.size();
 }
 
 // E3: the block must be in every tier that is written when L1 lets go. True when it is on its way to one; it
@@ -78,8 +79,9 @@ void StorageManager::check_watermarks() {
   if (evict_posted_) return;
   // What is owed to a tier is written down before there is need (E3).
   const double l1_mark = owes_ ? options_.l1.low_watermark : options_.l1.high_watermark;
-  bool above = l1_->residency().evicts() &&
-               static_cast<double>(l1_->used_bytes()) > l1_mark * static_cast<double>(l1_->budget());
+  bool above = any_above();
+  above = above || (l1_->residency().evicts() &&
+                    static_cast<double>(l1_->used_bytes()) > l1_mark * static_cast<double>(l1_->budget()));
   for (const TierState& state : tiers_) {
     const uint64_t used = state.residency->payload_bytes() + state.residency->blocks() * record::kHeaderBytes;
     above = above ||
@@ -91,12 +93,20 @@ void StorageManager::check_watermarks() {
   executor_.post([self = shared_from_this()] { self->background_evict(); });
 }
 
+uint64_t StorageManager::evictions() const {
+  uint64_t blocks = l1_->evictions();
+  for (const TierState& state : tiers_) blocks += state.counts.evictions;
+  return blocks;
+}
+
 void StorageManager::background_evict() {
   Lock lock(mutex_);
+  const uint64_t before = evictions();
   const auto share = [](double part, uint64_t of) {
     return static_cast<uint64_t>(part * static_cast<double>(of));
   };
-  bool done = l1_->evict_to(share(options_.l1.low_watermark, l1_->budget()), kSlice);
+  bool done = evict_above(kSlice);  // those first
+  done = l1_->evict_to(share(options_.l1.low_watermark, l1_->budget()), kSlice) && done;
   for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
     TierState& state = tier_state(tier);
     // What of a shared tier leaves is for those who share it; this process makes room only for its own.
@@ -111,7 +121,8 @@ void StorageManager::background_evict() {
       evict_from_tier(tier, std::span(&*leaf, 1));
     }
   }
-  progress_made();
+  // Else who waits for room would ask again, and be answered by another such pass, until its deadline.
+  if (evictions() != before) progress_made();
   evict_posted_ = !done;
   if (!done) {
     TERRACE_PROBE("store.background_eviction_goes_on");

@@ -34,8 +34,9 @@ struct WriteFlow {
   bool own_header = false;
   uint64_t rank = 0;
   uint64_t credit = 0;
-  base::TimePoint begun{};  // when the tier was asked
-  bool removed = false;     // removed or cleared meanwhile: never becomes visible (D1)
+  TenantId tenant = kNoTenant;  // in whose share of the tier its bytes are held
+  base::TimePoint begun{};      // when the tier was asked
+  bool removed = false;         // removed or cleared meanwhile: never becomes visible (D1)
   bool started = false;
   // What recovery found of the block meanwhile. It leaves when the write is whole: a kill takes one of them.
   std::optional<tier::FoundBlock> before;

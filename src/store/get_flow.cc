@@ -49,6 +49,7 @@ Buffer* StorageManager::adopt(Buffer* buffer) {
   }
   const bool removed = buffer->removals != blocks_[buffer->block].removals;
   if ((removed && !TERRACE_MUTANT("store.keep_removed_block")) || closed_.load()) return nullptr;
+  if (!l1_->may_keep(buffer)) return nullptr;
   l1_->publish(buffer, use_times(1));
   return buffer;
 }
@@ -314,6 +315,7 @@ void StorageManager::release(std::span<Buffer* const> buffers) {
   }
   leased_ -= std::min<uint64_t>(leased_, buffers.size());
   progress_made();
+  check_quotas();
 }
 
 void GetFlow::loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason)

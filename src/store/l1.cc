@@ -1,6 +1,7 @@
 #include "store/l1.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/bytes.h"
@@ -37,8 +38,62 @@ uint64_t L1::budget() const {
   return options.segment_bytes * arena_->slots().segments();
 }
 
-Buffer* L1::allocate(const record::BlockMeta& meta, memory::SlotOwner owner) {
+uint64_t L1::bucket_for(uint64_t bytes, memory::SlotOwner owner) const {
+  return bucket_of(arena_->slots().class_for(bytes, owner), owner);
+}
+
+Buffer* L1::allocate_store(const record::BlockMeta& meta, memory::SlotOwner owner) {
   const uint64_t bytes = record::record_bytes(meta.payload_bytes);
+  const BlockId block = blocks_.acquire(meta.key);
+  const TenantId tenant = blocks_[block].tenant;
+  TenantShares& shares = residency_.shares();
+  shares.make_room(tenant);
+  Buffer* buffer = nullptr;
+  bool fits =
+      shares[tenant].limits.held == kNoQuota || shares[tenant].held + bytes <= shares[tenant].limits.held;
+  if (fits) {
+    const ShelteredParent parent(residency_, blocks_[block].parent);
+    fits = fit_quota(tenant, bytes, bucket_for(bytes, owner));
+  }
+  if (!fits) {
+    TERRACE_PROBE("store.no_quota_for_a_store");
+    shares.count_refusal(tenant);
+  } else {
+    buffer = take_slot(meta, block, owner);
+  }
+  if (buffer != nullptr) {
+    buffer->is_store = true;
+    shares.hold(tenant, bytes);
+  }
+  blocks_.release(block);
+  return buffer;
+}
+
+Buffer* L1::allocate_load(const record::BlockMeta& meta) {
+  const uint64_t bytes = record::record_bytes(meta.payload_bytes);
+  const BlockId block = blocks_.acquire(meta.key);
+  const TenantId tenant = blocks_[block].tenant;
+  TenantShares& shares = residency_.shares();
+  shares.make_room(tenant);
+  Buffer* buffer = nullptr;
+  const auto& share = shares[tenant];
+  if (share.limits.leased == kNoQuota || share.leased + bytes <= share.limits.leased) {
+    buffer = take_slot(meta, block, 0);
+  } else {
+    shares.count_refusal(tenant);
+  }
+  if (buffer != nullptr) shares.lease(tenant, bytes);
+  blocks_.release(block);
+  return buffer;
+}
+
+// A slot for the block, others evicted for it if need be. Who is above its quota leaves first, and a tenant
+// whose quota has no room for the block pushes out nobody within theirs.
+Buffer* L1::take_slot(const record::BlockMeta& meta, BlockId block, memory::SlotOwner owner) {
+  const uint64_t bytes = record::record_bytes(meta.payload_bytes);
+  const TenantId tenant = blocks_[block].tenant;
+  const bool only_own = residency_.shares().exceeds(tenant, bytes);
+  const ShelteredParent parent(residency_, only_own ? blocks_[block].parent : kNoBlock);
   bool took_segment = false;  // at most one a reservation (E2)
   for (;;) {
     auto got = arena_->allocate(bytes, owner);
@@ -50,6 +105,7 @@ Buffer* L1::allocate(const record::BlockMeta& meta, memory::SlotOwner owner) {
       buffer->meta = meta;
       buffer->refs = 1;
       buffer->block = blocks_.acquire(meta.key);
+      buffer->tenant = tenant;
       buffer->parent = blocks_[buffer->block].parent;
       buffer->removals = blocks_[buffer->block].removals;
       residency_.add_child(buffer->parent);
@@ -59,20 +115,64 @@ Buffer* L1::allocate(const record::BlockMeta& meta, memory::SlotOwner owner) {
       return buffer.release();  // owned by its references; free() takes it back
     }
     if (got.error().code != Code::kNoRoom) return nullptr;
-    if (const auto leaf = coldest_free_leaf(bucket_of(arena_->slots().class_for(bytes, owner), owner))) {
-      evict(*leaf);
-      continue;
-    }
-    if (took_segment) return nullptr;
-    took_segment = true;
-    const auto segment = residency_.coldest_segment();
-    if (segment.empty() || std::ranges::count_if(segment, hooks_.owed) > 0) return nullptr;
-    TERRACE_PROBE("store.segment_of_l1_emptied");
-    ++evicted_segments_;
-    for (const BlockId block : segment) {
-      if (find(block) != nullptr) evict(block);  // it may have left with its family
-    }
+    if (make_room(tenant, only_own, bucket_for(bytes, owner))) continue;
+    if (std::exchange(took_segment, true) || !empty_segment(tenant, only_own)) return nullptr;
   }
+}
+
+// Evicts one leaf that frees a slot of the bucket.
+bool L1::make_room(TenantId tenant, bool only_own, uint64_t bucket) {
+  if (const Leaf leaf = free_leaf([&] { return residency_.coldest_leaf_above(bucket); })) {
+    evict_for_quota(*leaf);
+    return true;
+  }
+  const Leaf leaf = free_leaf([&] {
+    return only_own ? residency_.coldest_leaf_of(tenant, bucket) : residency_.coldest_leaf(bucket);
+  });
+  if (leaf && only_own) evict_for_quota(*leaf);
+  if (leaf && !only_own) evict(*leaf);
+  return leaf.has_value();
+}
+
+bool L1::empty_segment(TenantId tenant, bool only_own) {
+  const auto segment = only_own ? residency_.coldest_segment_for(tenant) : residency_.coldest_segment();
+  if (segment.empty() || std::ranges::count_if(segment, hooks_.owed) > 0) return false;
+  TERRACE_PROBE("store.segment_of_l1_emptied");
+  ++evicted_segments_;
+  for (const BlockId block : segment) {
+    if (find(block) != nullptr) evict(block);  // it may have left with its family
+  }
+  return true;
+}
+
+// Of the bucket that is needed, so that the slot serves again; of any when there is none.
+L1::Leaf L1::leaf_of(TenantId tenant, uint64_t bucket) {
+  if (const Leaf leaf = free_leaf([&] { return residency_.coldest_leaf_of(tenant, bucket); })) return leaf;
+  return free_leaf([&] { return residency_.coldest_leaf_of(tenant); });
+}
+
+// Makes `bytes` more fit the tenant's quota, by evicting its own coldest leaves.
+bool L1::fit_quota(TenantId tenant, uint64_t bytes, uint64_t bucket) {
+  const TenantShares& shares = residency_.shares();
+  if (bytes > shares[tenant].limits.used) return false;
+  while (shares.exceeds(tenant, bytes)) {
+    const Leaf leaf = leaf_of(tenant, bucket);
+    if (!leaf) return false;
+    evict_for_quota(*leaf);
+  }
+  return true;
+}
+
+bool L1::may_keep(const Buffer* buffer) {
+  const TenantId tenant = blocks_[buffer->block].tenant;
+  residency_.shares().make_room(tenant);
+  const bool may = fit_quota(tenant, record::record_bytes(buffer->meta.payload_bytes),
+                             bucket_of(buffer->slot.bytes, buffer->owner));
+  if (!may) {
+    TERRACE_PROBE("store.no_quota_to_keep_a_load");
+    residency_.shares().count_refusal(tenant);
+  }
+  return may;
 }
 
 Buffer* L1::adopt_caller(const record::BlockMeta& meta, std::unique_ptr<CallerMemory> memory) {
@@ -86,12 +186,12 @@ Buffer* L1::adopt_caller(const record::BlockMeta& meta, std::unique_ptr<CallerMe
   return buffer.release();  // owned by its references; free() takes it back
 }
 
-// The coldest leaf that owes nothing to a tier; what owes is on its way there and a candidate again later.
-std::optional<BlockId> L1::coldest_free_leaf(std::optional<uint64_t> bucket) {
+// The first leaf that owes nothing to a tier; what owes is on its way there and a candidate again later.
+L1::Leaf L1::free_leaf(const std::function<Leaf()>& next) {
   std::vector<BlockId> owing;
-  std::optional<BlockId> leaf;
+  Leaf leaf;
   for (;;) {
-    leaf = bucket ? residency_.coldest_leaf(*bucket) : residency_.coldest_leaf();
+    leaf = next();
     if (!leaf || !hooks_.owed(*leaf)) break;
     TERRACE_PROBE("store.leaf_that_is_owed");
     owing.push_back(*leaf);
@@ -122,12 +222,24 @@ void L1::publish(Buffer* buffer, uint64_t time) {
       residency_.insert(buffer->block, buffer->meta.payload_bytes, reinterpret_cast<uint64_t>(buffer),
                         bucket_of(buffer->slot.bytes, arena_->slots().owner_of(buffer->slot.segment)),
                         buffer->slot.segment, rank);
+  count_out(*buffer);
   residency_.pin(id);
   residency_.drop_segment(buffer->slot.segment);
   residency_.drop_child(buffer->parent);
   buffer->parent = kNoBlock;
   private_bytes_ -= buffer->slot.bytes;
   buffer->resident = true;
+}
+
+// A private buffer is counted no more.
+void L1::count_out(const Buffer& buffer) {
+  const uint64_t bytes = record::record_bytes(buffer.meta.payload_bytes);
+  TenantShares& shares = residency_.shares();
+  if (buffer.is_store) {
+    shares.let_go(buffer.tenant, bytes);
+  } else {
+    shares.give_back(buffer.tenant, bytes);
+  }
 }
 
 Buffer* L1::find(BlockId block) const {
@@ -138,7 +250,10 @@ Buffer* L1::find(BlockId block) const {
 void L1::drop(BlockId block) {
   Buffer* buffer = find(block);
   if (buffer == nullptr) return;
+  buffer->tenant = residency_[residency_.find(block)].tenant;
+  buffer->is_store = false;
   residency_.erase(block);
+  residency_.shares().lease(buffer->tenant, record::record_bytes(buffer->meta.payload_bytes));
   buffer->resident = false;
   private_bytes_ += buffer->slot.bytes;
   residency_.hold_segment(buffer->slot.segment);
@@ -155,6 +270,13 @@ bool L1::disown(memory::SlotOwner owner, memory::SlotOwner to) {
     return false;
   }
   return true;
+}
+
+void L1::evict_for_quota(BlockId block) {
+  const TenantId tenant = residency_[residency_.find(block)].tenant;
+  const uint64_t before = evictions_;
+  evict(block);
+  residency_.shares().count_evicted(tenant, evictions_ - before);
 }
 
 // Members of a family leave together (E4); a leased one follows as soon as it may.
@@ -182,9 +304,26 @@ void L1::evict_one(BlockId block) {
 bool L1::evict_to(uint64_t bytes, size_t count) {
   while (used_bytes() > bytes) {
     if (count-- == 0) return false;
-    const auto leaf = coldest_free_leaf(std::nullopt);
+    const Leaf leaf = free_leaf([this] { return residency_.coldest_leaf(); });
     if (!leaf) return true;  // nothing may leave
     evict(*leaf);
+  }
+  return true;
+}
+
+bool L1::evict_above(size_t count) {
+  const TenantShares& shares = residency_.shares();
+  const std::vector<TenantId> tenants(shares.above().begin(), shares.above().end());
+  for (const TenantId tenant : tenants) {
+    while (shares[tenant].above() > 0) {
+      const Leaf leaf = free_leaf([&] { return residency_.coldest_leaf_of(tenant); });
+      if (!leaf) break;
+      if (count-- == 0) {
+        residency_.reconsider(*leaf);
+        return false;
+      }
+      evict_for_quota(*leaf);
+    }
   }
   return true;
 }
@@ -212,6 +351,7 @@ void L1::free(Buffer* buffer) {
     std::unique_ptr<Buffer> owned(buffer);
     return;
   }
+  count_out(*buffer);
   residency_.drop_segment(buffer->slot.segment);
   residency_.drop_child(buffer->parent);
   private_bytes_ -= buffer->slot.bytes;

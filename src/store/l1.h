@@ -29,9 +29,14 @@ class L1 {
      Hooks hooks);
   ~L1();
 
-  // A private buffer with one reference, in a segment of the owner's, or null when no room can be made (E2).
-  // Keeps a reference to the block.
-  Buffer* allocate(const record::BlockMeta& meta, memory::SlotOwner owner = 0);
+  // A private buffer with one reference, in a segment of the owner's, or null when no room can be made (E2)
+  // or the tenant's quota has none (D2). Keeps a reference to the block, whose tenant is known.
+  Buffer* allocate_store(const record::BlockMeta& meta, memory::SlotOwner owner);
+  // As allocate_store, for a block of a tier. What is loaded counts only when it is kept: a tenant that has
+  // all of its quota makes the room from its own blocks.
+  Buffer* allocate_load(const record::BlockMeta& meta);
+  // Whether the tenant's quota lets L1 keep the private buffer, after its colder blocks have left for it.
+  bool may_keep(const Buffer* buffer);
   // The owner's segments are `to`'s (Arena::disown). False: call again, it has more of them.
   bool disown(memory::SlotOwner owner, memory::SlotOwner to);
   // A buffer with one reference for a block in the caller's memory: no room of L1, never resident.
@@ -47,10 +52,14 @@ class L1 {
   // Evicts cold leaves until at most `bytes` of slots are used, at most `count` blocks. True when it got
   // there.
   bool evict_to(uint64_t bytes, size_t count);
+  // Evicts the leaves of tenants above their quota, at most `count` blocks. True when none of them has more
+  // that may leave.
+  bool evict_above(size_t count);
   // Lets everything go that nothing refers to, and the rest with its last reference (M4).
   void drain();
 
   Residency& residency() { return residency_; }
+  const Residency& residency() const { return residency_; }
   memory::Arena& arena() { return *arena_; }
   const memory::Arena& arena() const { return *arena_; }
   uint64_t budget() const;
@@ -61,7 +70,16 @@ class L1 {
   uint64_t private_bytes() const { return private_bytes_; }  // of buffers L1 does not hold
 
  private:
-  std::optional<BlockId> coldest_free_leaf(std::optional<uint64_t> bucket);
+  using Leaf = std::optional<BlockId>;
+  Leaf free_leaf(const std::function<Leaf()>& next);
+  Leaf leaf_of(TenantId tenant, uint64_t bucket);
+  bool fit_quota(TenantId tenant, uint64_t bytes, uint64_t bucket);
+  bool make_room(TenantId tenant, bool only_own, uint64_t bucket);
+  bool empty_segment(TenantId tenant, bool only_own);
+  Buffer* take_slot(const record::BlockMeta& meta, BlockId block, memory::SlotOwner owner);
+  uint64_t bucket_for(uint64_t bytes, memory::SlotOwner owner) const;
+  void count_out(const Buffer& buffer);
+  void evict_for_quota(BlockId block);
   void evict(BlockId block);
   void evict_one(BlockId block);
   void free(Buffer* buffer);

@@ -6,7 +6,6 @@
 #include "base/assert.h"
 #include "base/hooks.h"
 #include "base/log.h"
-#include "key/sha256.h"
 #include "policy/eviction.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
@@ -48,12 +47,6 @@ class StorageManager::Listener final : public tier::TierListener {
   const uint32_t tier_;
 };
 
-std::string hashed_salt(const std::string& salt) {
-  key::Sha256 digest;
-  digest.add(salt.data(), salt.size());
-  return to_hex(digest.finish());
-}
-
 StorageManager::StorageManager(const StoreOptions& options, StoreParts parts)
     : options_(options),
       store_credit_max_(store_credit(options)),
@@ -63,7 +56,8 @@ StorageManager::StorageManager(const StoreOptions& options, StoreParts parts)
       executor_(*parts_.executor),
       history_(options.history),
       mode_(options.l1.mode),
-      blocks_(index_) {}
+      blocks_(index_),
+      namespaces_(tenants_) {}
 
 StorageManager::~StorageManager() {
   // The last handle is gone; a store that was never closed is closed here, without waiting for long.
@@ -99,7 +93,7 @@ Outcome<StorageManager::TierState> StorageManager::make_tier(uint32_t number,
   state.store_policy = std::move(*store);
   state.admission = std::move(*admission);
   state.listener = std::make_unique<Listener>(*this, number);
-  for (const auto& known : state.tier->namespaces()) namespaces_.describe(known);
+  for (const auto& known : state.tier->namespaces()) describe(known);
   return state;
 }
 
@@ -132,6 +126,11 @@ Outcome<void> StorageManager::build() {
     tiers_.push_back(std::move(*tier));
   }
   visible_.store(mode_ == L1Mode::kCache ? tier_bit(kL1) : 0);
+  for (const TenantOptions& quota : options_.quotas) {
+    const TenantId tenant = tenants_.number(quota.tenant);
+    tenants_.quota(tenant) = quota.quota;
+    apply_quota(tenant);
+  }
   return {};
 }
 
@@ -160,11 +159,11 @@ Outcome<Key> StorageManager::open_namespace(const Namespace& fields) {
   auto root = namespace_root(fields);
   if (!root) return root;
   tier::KnownNamespace known{*root, fields, true};
-  if (fields.tenant_salt) known.fields.tenant_salt = hashed_salt(*fields.tenant_salt);
+  if (fields.tenant_salt) known.fields.tenant_salt = tenant_name(*fields.tenant_salt);
   {
     Lock lock(mutex_);
     if (namespaces_[namespaces_.number(*root)].known) return root;
-    namespaces_.describe(known);
+    describe(known);
   }
   for (tier::Tier* tier : tier_pointers()) tier->remember_namespace(known);
   return root;

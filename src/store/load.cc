@@ -95,7 +95,7 @@ MissReason StorageManager::load(BlockId block, uint32_t tier, io::IoClass io_cla
   record::BlockMeta meta;
   meta.key = blocks_[block].key;
   meta.payload_bytes = residency[id].payload_bytes;
-  Buffer* buffer = l1_->allocate(meta);
+  Buffer* buffer = l1_->allocate_load(meta);
   if (buffer == nullptr) {
     TERRACE_PROBE("store.no_room_for_a_load");
     residency.unpin(id);
@@ -215,7 +215,7 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
       took(state.latencies->reads, load->begun);
       // Of a shared tier's block only the record says which namespace it is of.
       if (blocks_[load->block].name_space == kNoNamespace) {
-        blocks_[load->block].name_space = namespaces_.number(buffer->meta.root);
+        belongs_to(load->block, buffer->meta.root);
         join_family(load->block, buffer->meta.family, buffer->meta.member);
       }
       buffer->summed = true;

@@ -1,5 +1,7 @@
 #include <terrace/options.h>
 
+#include <terrace/key.h>
+
 #include <set>
 #include <string_view>
 
@@ -70,6 +72,24 @@ Outcome<void> check_tier(const TierOptions& tier) {
   return ok;
 }
 
+Outcome<void> check_quotas(const std::vector<TenantOptions>& quotas,
+                           const std::set<std::string_view>& tiers) {
+  std::set<std::string_view> tenants;
+  for (const auto& [tenant, quota] : quotas) {
+    if (!is_tenant_name(tenant)) {
+      return bad(
+          fmt::format("quotas: tenant \"{}\": the SHA-256 of its salt, 64 digits of 0-9 and a-f, or "
+                      "empty for the one without a salt",
+                      tenant));
+    }
+    if (!tenants.insert(tenant).second) return bad(fmt::format("quotas: tenant \"{}\" twice", tenant));
+    for (const auto& [name, bytes] : quota.tiers) {
+      if (!tiers.contains(name)) return bad(fmt::format("quotas: there is no tier \"{}\"", name));
+    }
+  }
+  return {};
+}
+
 bool stores_without_l1(std::string_view policy) {
   return policy::stores_without_l1(**policy::make_store_policy(policy));
 }
@@ -101,6 +121,7 @@ Outcome<void> StoreOptions::validate() const {
     if (auto ok = check_tier(tier); !ok) return ok;
     if (!names.insert(tier.name).second) return bad(fmt::format("two tiers are named \"{}\"", tier.name));
   }
+  if (auto ok = check_quotas(quotas, names); !ok) return ok;
   if (auto ok = check_mode(l1, tiers); !ok) return ok;
   if (l1.mode == L1Mode::kOff && region_loads == RegionLoads::kBounced) {
     return bad(

@@ -77,7 +77,7 @@ ReserveOutcome StorageManager::put_one(const ReserveRequest& request, size_t ind
   // Whatever the mode: it may have become `cache` since the memory was found fit to be written from.
   const auto staged = staged_answer(block);
   if (!staged) {
-    blocks_[block].name_space = namespaces_.number(request.root);
+    belongs_to(block, request.root);
     blocks_.set_parent(block, parent);
     join_family(block, spec.family, spec.member);
     auto caller = std::make_unique<CallerMemory>();

@@ -172,7 +172,7 @@ Result<uint64_t> StorageManager::clear(const ClearScope& scope) {
     return fail(Code::kInvalidArgument, "clear needs a scope: root, tenant_salt or all");
   }
   if (auto ok = await_recovery(); !ok) return std::unexpected(ok.error());
-  const std::string tenant = scope.tenant_salt ? hashed_salt(*scope.tenant_salt) : "";
+  const std::string tenant = scope.tenant_salt ? tenant_name(*scope.tenant_salt) : "";
   Removal removal;
   uint64_t found = 0;
   {

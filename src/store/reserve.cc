@@ -88,11 +88,11 @@ ReserveOutcome StorageManager::reserve_one(const ReserveRequest& request, size_t
     l1_->residency().touch(l1_->residency().find(block), use_times(1), false);
     queue_writes(resident, policy::StoreMoment::kSeenAgain, nullptr);
   } else {
-    blocks_[block].name_space = namespaces_.number(request.root);
+    belongs_to(block, request.root);
     blocks_.set_parent(block, parent);
     join_family(block, spec.family, spec.member);
     record::BlockMeta meta{spec.key, spec.family, parent, request.root, spec.member, spec.bytes};
-    buffer = l1_->allocate(meta, owner);
+    buffer = l1_->allocate_store(meta, owner);
     outcome = buffer == nullptr ? ReserveOutcome::kNoRoom : ReserveOutcome::kBuffer;
     if (buffer != nullptr) {
       if (owner != 0) buffer->private_header = pages_.take();

@@ -1,10 +1,12 @@
 #include "store/residency.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/assert.h"
 
 #include "base/hooks.h"
+#include "record/record.h"
 #include "store/make_room.h"
 
 namespace terrace::store {
@@ -15,7 +17,9 @@ ResidenceId Residency::insert(BlockId block, uint64_t payload_bytes, uint64_t pl
   grow();
   TERRACE_ASSERT(residence_of_[block] == kNoResidence);
   make_room(residences_, free_);
-  leaves_.make_room(bucket);
+  const TenantId tenant = blocks_[block].tenant;
+  shares_.make_room(tenant);
+  leaves_.make_room({tenant, bucket});
   SegmentUse* const use = segment_number == tier::kNoSegment ? nullptr : &segments_[segment_number];
 
   ResidenceId id;
@@ -36,11 +40,14 @@ ResidenceId Residency::insert(BlockId block, uint64_t payload_bytes, uint64_t pl
   residence.bucket = bucket;
   residence.segment = segment_number;
   residence.rank = rank;
+  residence.tenant = tenant;
   residence_of_[block] = id;
   ++count_;
   payload_bytes_ += payload_bytes;
+  shares_.add_block(tenant, record::record_bytes(payload_bytes));
 
   if (use != nullptr) {
+    use->tenant = use->first == kNoResidence || use->tenant == tenant ? tenant : kSeveral;
     residence.next = use->first;
     if (use->first != kNoResidence) residences_[use->first].previous = id;
     use->first = id;
@@ -92,11 +99,29 @@ void Residency::erase(BlockId block) {
   free_.push_back(id);
   --count_;
   payload_bytes_ -= residence.payload_bytes;
+  shares_.drop_block(residence.tenant, record::record_bytes(residence.payload_bytes));
   policy_->left(blocks_[block].key);
 
   drop_child(blocks_[block].parent);
   blocks_.set_bits(block, tier_bit(tier_), false);
   blocks_.release(block);
+}
+
+void Residency::recount(BlockId block) {
+  const ResidenceId id = find(block);
+  if (id == kNoResidence) return;
+  Residence& residence = residences_[id];
+  const TenantId tenant = blocks_[block].tenant;
+  if (residence.tenant == tenant) return;
+  const uint64_t bytes = record::record_bytes(residence.payload_bytes);
+  shares_.make_room(tenant);
+  leaves_.make_room({tenant, residence.bucket});
+  shares_.drop_block(residence.tenant, bytes);
+  shares_.add_block(tenant, bytes);
+  if (residence.segment != tier::kNoSegment) segments_[residence.segment].tenant = kSeveral;
+  residence.tenant = tenant;  // an entry in the other one's lane counts no more
+  residence.queued = false;
+  queue_if_candidate(id);
 }
 
 void Residency::touch(ResidenceId id, uint64_t time, bool inserted) {
@@ -135,24 +160,25 @@ void Residency::queue_if_candidate(ResidenceId id) {
   Residence& residence = residences_[id];
   if (!policy_->evicts() || residence.queued || residence.pins > 0 || children_[residence.block] > 0) return;
   residence.queued = true;
-  leaves_.push(residence.bucket, {residence.rank, id, residence.generation});
+  leaves_.push({residence.tenant, residence.bucket}, {residence.rank, id, residence.generation});
 }
 
 void Residency::move_to_bucket(uint32_t segment, uint64_t bucket) {
-  leaves_.make_room(bucket);
   for (const BlockId block : blocks_in(segment)) {
     const ResidenceId id = find(block);
     Residence& residence = residences_[id];
     if (residence.bucket == bucket) continue;
+    leaves_.make_room({residence.tenant, bucket});
     residence.bucket = bucket;  // an entry in the old one counts no more
     residence.queued = false;
     queue_if_candidate(id);
   }
 }
 
-LeafQueue::Verdict Residency::judge(uint64_t bucket, LeafQueue::Entry& entry) {
+LeafQueue::Verdict Residency::judge(const LeafQueue::Lane& lane, LeafQueue::Entry& entry) {
   Residence& residence = residences_[entry.id];
-  if (residence.generation != entry.generation || residence.bucket != bucket) {
+  if (residence.generation != entry.generation || residence.bucket != lane.bucket ||
+      residence.tenant != lane.tenant) {
     return LeafQueue::Verdict::kDrop;
   }
   if (residence.pins > 0 || children_[residence.block] > 0) {
@@ -166,6 +192,10 @@ LeafQueue::Verdict Residency::judge(uint64_t bucket, LeafQueue::Entry& entry) {
   return LeafQueue::Verdict::kRequeue;
 }
 
+LeafQueue::Judge Residency::judge() {
+  return [this](const LeafQueue::Lane& lane, LeafQueue::Entry& entry) { return judge(lane, entry); };
+}
+
 std::optional<BlockId> Residency::taken(std::optional<LeafQueue::Entry> entry) {
   if (!entry) return std::nullopt;
   residences_[entry->id].queued = false;
@@ -173,26 +203,47 @@ std::optional<BlockId> Residency::taken(std::optional<LeafQueue::Entry> entry) {
 }
 
 std::optional<BlockId> Residency::coldest_leaf(uint64_t bucket) {
-  return taken(
-      leaves_.pop(bucket, [this](uint64_t of, LeafQueue::Entry& entry) { return judge(of, entry); }));
+  return taken(leaves_.pop(bucket, judge()));
 }
 
 std::optional<BlockId> Residency::coldest_leaf() {
-  return taken(leaves_.pop_any([this](uint64_t of, LeafQueue::Entry& entry) { return judge(of, entry); }));
+  return taken(leaves_.pop_any(judge()));
+}
+
+std::optional<BlockId> Residency::coldest_leaf_above(uint64_t bucket) {
+  return taken(leaves_.pop_of(shares_.above(), bucket, judge()));
+}
+
+std::optional<BlockId> Residency::coldest_leaf_of(TenantId tenant, uint64_t bucket) {
+  return taken(leaves_.pop_of(std::span(&tenant, 1), bucket, judge()));
+}
+
+std::optional<BlockId> Residency::coldest_leaf_of(TenantId tenant) {
+  return taken(leaves_.pop_any_of(tenant, judge()));
+}
+
+uint32_t Residency::coldest_segment_number(uint32_t domain, std::optional<TenantId> only) const {
+  uint32_t coldest = tier::kNoSegment;
+  if (!policy_->evicts()) return coldest;
+  std::tuple<bool, policy::Rank, uint32_t> least;
+  for (const auto& [number, use] : segments_) {
+    if (tier::segment_domain(number) != domain || use.first == kNoResidence || use.held > 0) continue;
+    const bool spared = use.tenant == kSeveral || shares_[use.tenant].above() == 0;
+    if (only && spared && use.tenant != *only) continue;
+    const std::tuple candidate(spared, use.warmest, number);
+    if (coldest != tier::kNoSegment && least <= candidate) continue;
+    coldest = number;
+    least = candidate;
+  }
+  return coldest;
 }
 
 std::vector<BlockId> Residency::coldest_segment(uint32_t domain) const {
-  if (!policy_->evicts()) return {};
-  const auto* coldest = static_cast<const std::pair<const uint32_t, SegmentUse>*>(nullptr);
-  for (const auto& candidate : segments_) {
-    const auto& [number, use] = candidate;
-    if (tier::segment_domain(number) != domain || use.first == kNoResidence || use.held > 0) continue;
-    if (coldest == nullptr ||
-        std::pair(use.warmest, number) < std::pair(coldest->second.warmest, coldest->first)) {
-      coldest = &candidate;
-    }
-  }
-  return coldest == nullptr ? std::vector<BlockId>{} : blocks_in(coldest->first);
+  return blocks_in(coldest_segment_number(domain, std::nullopt));
+}
+
+std::vector<BlockId> Residency::coldest_segment_for(TenantId tenant, uint32_t domain) const {
+  return blocks_in(coldest_segment_number(domain, tenant));
 }
 
 std::vector<BlockId> Residency::blocks_in(uint32_t number) const {

@@ -11,6 +11,7 @@
 #include "policy/eviction.h"
 #include "store/block_table.h"
 #include "store/leaf_queue.h"
+#include "store/tenant_shares.h"
 #include "store/types.h"
 #include "tier/tier.h"
 
@@ -27,6 +28,7 @@ struct Residence {
   uint64_t payload_bytes = 0;
   policy::Rank rank = 0;
   uint32_t segment = tier::kNoSegment;
+  TenantId tenant = kNoTenant;                               // whose share it is counted in
   uint32_t pins = 0;                                         // leases and running transfers
   ResidenceId next = kNoResidence, previous = kNoResidence;  // in the segment
   bool queued = false;                                       // has an entry in the leaf queue
@@ -41,6 +43,8 @@ class Residency {
   ResidenceId insert(BlockId block, uint64_t payload_bytes, uint64_t place, uint64_t bucket, uint32_t segment,
                      policy::Rank rank);
   void erase(BlockId block);
+  // The block is its tenant's from now on, if it is in this tier.
+  void recount(BlockId block);
 
   ResidenceId find(BlockId block) const {
     return block < residence_of_.size() ? residence_of_[block] : kNoResidence;
@@ -75,26 +79,40 @@ class Residency {
   // The coldest leaf that is not pinned: of a bucket, or of all. The caller evicts it.
   std::optional<BlockId> coldest_leaf(uint64_t bucket);
   std::optional<BlockId> coldest_leaf();
-  // The blocks of the domain's coldest segment without a pinned or held slot; empty when there is none.
+  // Of the tenants above their quota, in a bucket.
+  std::optional<BlockId> coldest_leaf_above(uint64_t bucket);
+  // Of one tenant: in a bucket, or in all.
+  std::optional<BlockId> coldest_leaf_of(TenantId tenant, uint64_t bucket);
+  std::optional<BlockId> coldest_leaf_of(TenantId tenant);
+  // The blocks of the domain's coldest segment without a pinned or held slot, one that serves only a tenant
+  // above its quota before others; empty when there is none.
   std::vector<BlockId> coldest_segment(uint32_t domain = 0) const;
+  // Only a segment that serves this tenant alone, or one above its quota.
+  std::vector<BlockId> coldest_segment_for(TenantId tenant, uint32_t domain = 0) const;
   // Blocks in one segment.
   std::vector<BlockId> blocks_in(uint32_t segment) const;
 
   bool evicts() const { return policy_->evicts(); }
   policy::EvictionPolicy& policy() { return *policy_; }
+  TenantShares& shares() { return shares_; }
+  const TenantShares& shares() const { return shares_; }
   uint64_t blocks() const { return count_; }
   uint64_t payload_bytes() const { return payload_bytes_; }
   uint32_t children(BlockId block) const { return block < children_.size() ? children_[block] : 0; }
 
  private:
+  static constexpr TenantId kSeveral = UINT32_MAX;
   struct SegmentUse {
     ResidenceId first = kNoResidence;
-    uint32_t held = 0;         // pinned residences and held slots
-    policy::Rank warmest = 0;  // upper bound of its blocks' ranks
+    TenantId tenant = kNoTenant;  // whose blocks it had since it was empty
+    uint32_t held = 0;            // pinned residences and held slots
+    policy::Rank warmest = 0;     // upper bound of its blocks' ranks
   };
   void grow();
   void queue_if_candidate(ResidenceId id);
-  LeafQueue::Verdict judge(uint64_t bucket, LeafQueue::Entry& entry);
+  LeafQueue::Verdict judge(const LeafQueue::Lane& lane, LeafQueue::Entry& entry);
+  LeafQueue::Judge judge();
+  uint32_t coldest_segment_number(uint32_t domain, std::optional<TenantId> only) const;
   std::optional<BlockId> taken(std::optional<LeafQueue::Entry> entry);
 
   const uint32_t tier_;
@@ -107,8 +125,24 @@ class Residency {
   // By number: numbers are sparse, a domain stands in their high bits.
   boost::unordered_flat_map<uint32_t, SegmentUse> segments_;
   LeafQueue leaves_;
+  TenantShares shares_;
   uint64_t count_ = 0;
   uint64_t payload_bytes_ = 0;
+};
+
+// A parent that must not make the room of its own child (E1), for as long as this lives.
+class ShelteredParent {
+ public:
+  ShelteredParent(Residency& residency, BlockId parent) : residency_(residency), parent_(parent) {
+    residency_.add_child(parent_);
+  }
+  ShelteredParent(const ShelteredParent&) = delete;
+  ShelteredParent& operator=(const ShelteredParent&) = delete;
+  ~ShelteredParent() { residency_.drop_child(parent_); }
+
+ private:
+  Residency& residency_;
+  const BlockId parent_;
 };
 
 }  // namespace terrace::store

@@ -36,6 +36,7 @@
 #include "store/latency.h"
 #include "store/namespace_table.h"
 #include "store/page_pool.h"
+#include "store/tenant_table.h"
 #include "surface/access.h"
 #include "surface/backend.h"
 #include "tier/tier.h"
@@ -52,9 +53,6 @@ struct StoreParts {
   uint64_t use_time_base =
       0;  // added to the clock for order of use, so that it goes on growing after a restart
 };
-
-// SHA-256 of a tenant's salt, hexadecimal: how tiers remember it.
-std::string hashed_salt(const std::string& salt);
 
 struct Load;
 struct WriteFlow;
@@ -127,6 +125,8 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   bool wait_recovered(Timeout timeout) override;
   StoreStats stats() const override;
   std::vector<StoredNamespace> namespaces() const override;
+  Result<uint64_t> set_quota(const std::string& tenant, const TenantQuota& quota) override;
+  std::vector<TenantUsage> tenants() const override;
   KeyStory why(const Key& key) const override;
   std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after,
                                 size_t limit) const override;
@@ -233,6 +233,10 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   Result<std::vector<ReserveOutcome>> put_copied(const ReserveRequest& request,
                                                  std::span<const std::span<std::byte>> sources,
                                                  const Notify& notify) TERRACE_EXCLUDES(mutex_);
+  // The block is of the namespace from now on, and counted with its tenant.
+  void belongs_to(BlockId block, const Key& root) TERRACE_REQUIRES(mutex_);
+  // What is known of a namespace now; its blocks are counted with its tenant.
+  void describe(const tier::KnownNamespace& known) TERRACE_REQUIRES(mutex_);
   // Remembers with which others the block is found and leaves (Q4, E4), when it is one of several.
   void join_family(BlockId block, const Key& family, const Member& member) TERRACE_REQUIRES(mutex_);
   std::optional<ReserveOutcome> staged_answer(BlockId block) TERRACE_REQUIRES(mutex_);
@@ -248,8 +252,11 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
       TERRACE_REQUIRES(mutex_);
   DropCause admit_write(uint32_t tier, Buffer* buffer, tier::Placement& where) TERRACE_REQUIRES(mutex_);
   bool write_down(BlockId block) TERRACE_REQUIRES(mutex_);
-  std::expected<tier::Placement, DropCause> place(uint32_t tier, const record::BlockMeta& meta)
+  std::expected<tier::Placement, DropCause> place(uint32_t tier, BlockId block, const record::BlockMeta& meta)
       TERRACE_REQUIRES(mutex_);
+  // Makes one block's room in a tier that refused; kNone when it may be asked again.
+  DropCause make_room(uint32_t tier, BlockId block, bool only_own, const tier::PlaceRefused& refused,
+                      bool& took_segment) TERRACE_REQUIRES(mutex_);
   void post_start() TERRACE_REQUIRES(mutex_);
   void queue_committed() TERRACE_EXCLUDES(mutex_);
   void queue_one_committed() TERRACE_REQUIRES(mutex_);
@@ -340,9 +347,27 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
 
   // --- eviction
   void left(BlockId block, MissReason reason) TERRACE_REQUIRES(mutex_);
-  void evict_from_tier(uint32_t tier, std::span<const BlockId> blocks) TERRACE_REQUIRES(mutex_);
+  uint64_t evict_from_tier(uint32_t tier, std::span<const BlockId> blocks) TERRACE_REQUIRES(mutex_);
   void check_watermarks() TERRACE_REQUIRES(mutex_);
+  uint64_t evictions() const TERRACE_REQUIRES(mutex_);
   void background_evict() TERRACE_EXCLUDES(mutex_);
+
+  // --- tenants
+  Result<void> check_quota(const std::string& tenant, const TenantQuota& quota) const
+      TERRACE_EXCLUDES(mutex_);
+  void apply_quota(TenantId tenant) TERRACE_REQUIRES(mutex_);
+  Residency& residency_of(uint32_t tier) TERRACE_REQUIRES(mutex_);
+  const Residency& residency_of(uint32_t tier) const TERRACE_REQUIRES(mutex_);
+  uint64_t bytes_above(TenantId tenant) const TERRACE_REQUIRES(mutex_);
+  bool any_above() const TERRACE_REQUIRES(mutex_);
+  // Evicts what is above quotas, `count` blocks of each tier at most; true when no more of it may leave.
+  bool evict_above(size_t count) TERRACE_REQUIRES(mutex_);
+  bool evict_above(uint32_t tier, size_t count) TERRACE_REQUIRES(mutex_);
+  // What may leave now that a lease ended does.
+  void check_quotas() TERRACE_REQUIRES(mutex_);
+  // Takes one of the tenant's coldest blocks out of the tier, if it can of the bucket.
+  bool evict_own(uint32_t tier, TenantId tenant, uint64_t bucket) TERRACE_REQUIRES(mutex_);
+  void evict_for_quota(uint32_t tier, BlockId block) TERRACE_REQUIRES(mutex_);
 
   // --- removal
   struct Removal {
@@ -416,6 +441,7 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   PagePool pages_ TERRACE_GUARDED_BY(mutex_);  // outlives L1, whose buffers give pages back
   std::unique_ptr<L1> l1_ TERRACE_GUARDED_BY(mutex_);
   std::vector<TierState> tiers_ TERRACE_GUARDED_BY(mutex_);
+  TenantTable tenants_ TERRACE_GUARDED_BY(mutex_);
   NamespaceTable namespaces_ TERRACE_GUARDED_BY(mutex_);
   std::map<RegionId, std::shared_ptr<memory::Mapping>> mapped_regions_
       TERRACE_GUARDED_BY(mutex_);  // shared ones

@@ -45,7 +45,7 @@ bool StorageManager::is_taken(uint32_t tier, BlockId block, const tier::FoundBlo
 
 void StorageManager::take_found(uint32_t tier, BlockId block, const tier::FoundBlock& found) {
   blocks_.set_parent(block, found.meta.parent);
-  blocks_[block].name_space = namespaces_.number(found.meta.root);
+  belongs_to(block, found.meta.root);
   join_family(block, found.meta.family, found.meta.member);
   tier_state(tier).residency->insert(block, found.meta.payload_bytes, found.where.place, found.where.bucket,
                                      found.where.segment, found.rank);

@@ -10,6 +10,9 @@ namespace terrace::store {
 using BlockId = uint32_t;
 inline constexpr BlockId kNoBlock = UINT32_MAX;
 
+using TenantId = uint32_t;
+inline constexpr TenantId kNoTenant = 0;  // of blocks whose namespace nobody told yet; has no quota
+
 inline constexpr uint32_t kL1 = 0;  // tiers are numbered from 1
 inline constexpr uint16_t kNoTier = UINT16_MAX;
 inline constexpr uint32_t kTiersMax = 8;  // L1 included

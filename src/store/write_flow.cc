@@ -93,7 +93,7 @@ DropCause StorageManager::admit_write(uint32_t tier, Buffer* buffer, tier::Place
     TERRACE_PROBE("store.write_not_admitted");
     return DropCause::kNotAdmitted;
   }
-  const auto placed = place(tier, buffer->meta);
+  const auto placed = place(tier, buffer->block, buffer->meta);
   if (!placed) return placed.error();
   where = *placed;
   return DropCause::kNone;
@@ -136,6 +136,8 @@ DropCause StorageManager::queue_write(uint32_t tier, Buffer* buffer, const std::
   state.residency->policy().request(std::span(&buffer->meta.key, 1), buffer->meta.parent, last_use_time_);
   flow->rank = state.residency->policy().rank({buffer->meta.key, use_times(1), true});
   flow->credit = record::record_bytes(buffer->meta.payload_bytes);
+  flow->tenant = blocks_[block].tenant;
+  state.residency->shares().hold(flow->tenant, flow->credit);
   if (buffer->write_credit >= flow->credit) {
     buffer->write_credit -= flow->credit;
     credit_taken_ -= flow->credit;
@@ -205,32 +207,73 @@ void StorageManager::queue_one_committed() {
   progress_made();
 }
 
-std::expected<tier::Placement, DropCause> StorageManager::place(uint32_t tier,
+std::expected<tier::Placement, DropCause> StorageManager::place(uint32_t tier, BlockId block,
                                                                 const record::BlockMeta& meta) {
   TierState& state = tier_state(tier);
+  const TenantId tenant = blocks_[block].tenant;
+  const uint64_t bytes = record::record_bytes(meta.payload_bytes);
+  TenantShares& shares = state.residency->shares();
+  shares.make_room(tenant);
+  const auto refuse = [&](DropCause cause) {
+    if (cause == DropCause::kQuota) shares.count_refusal(tenant);
+    return std::unexpected(cause);
+  };
+  if (bytes > shares[tenant].limits.used) return refuse(DropCause::kQuota);
   bool took_segment = false;  // at most one a write (E2)
-  for (;;) {
-    const auto answer = state.tier->place(meta);
-    if (answer) return *answer;
+  auto answer = state.tier->place(meta);
+  while (!answer) {
     const tier::PlaceRefused& refused = answer.error();
-    if (refused.why != tier::Refusal::kNoRoom) return std::unexpected(cause_of(refused.why));
-    if (const auto leaf = state.residency->coldest_leaf(refused.bucket)) {
-      evict_from_tier(tier, std::span(&*leaf, 1));
-      continue;
-    }
-    const auto segment = took_segment || !refused.segments_help
-                             ? std::vector<BlockId>{}
-                             : state.residency->coldest_segment(refused.domain);
-    if (segment.empty()) {
-      TERRACE_PROBE("store.no_place_for_a_write");
-      return std::unexpected(DropCause::kNoRoom);
-    }
-    took_segment = true;
-    TERRACE_CRASH_POINT("store.segment_taken");
-    ++state.counts.evicted_segments;
-    TERRACE_PROBE("store.segment_evicted_for_a_write");
-    evict_from_tier(tier, segment);
+    if (refused.why != tier::Refusal::kNoRoom) return refuse(cause_of(refused.why));
+    const bool only_own = shares.exceeds(tenant, bytes);
+    const DropCause cause = make_room(tier, block, only_own, refused, took_segment);
+    if (cause != DropCause::kNone) return refuse(cause);
+    answer = state.tier->place(meta);
   }
+  // It has its place: whose own blocks leave for it, the bucket says.
+  const ShelteredParent parent(*state.residency, blocks_[block].parent);
+  while (shares.exceeds(tenant, bytes)) {
+    if (evict_own(tier, tenant, answer->bucket)) continue;
+    TERRACE_PROBE("store.no_quota_for_a_write");
+    state.tier->withdraw(answer->place, meta.payload_bytes);
+    return refuse(DropCause::kQuota);
+  }
+  return *answer;
+}
+
+// Who is above its quota leaves first, and a tenant whose quota has no room for the block pushes out nobody
+// within theirs.
+DropCause StorageManager::make_room(uint32_t tier, BlockId block, bool only_own,
+                                    const tier::PlaceRefused& refused, bool& took_segment) {
+  TierState& state = tier_state(tier);
+  Residency& residency = *state.residency;
+  const TenantId tenant = blocks_[block].tenant;
+  const ShelteredParent parent(residency, only_own ? blocks_[block].parent : kNoBlock);
+  auto leaf = residency.coldest_leaf_above(refused.bucket);
+  if (!leaf && only_own) leaf = residency.coldest_leaf_of(tenant, refused.bucket);
+  if (leaf) {
+    evict_for_quota(tier, *leaf);
+    return DropCause::kNone;
+  }
+  if (!only_own) leaf = residency.coldest_leaf(refused.bucket);
+  if (leaf) {
+    evict_from_tier(tier, std::span(&*leaf, 1));
+    return DropCause::kNone;
+  }
+  std::vector<BlockId> segment;
+  if (!took_segment && refused.segments_help) {
+    segment = only_own ? residency.coldest_segment_for(tenant, refused.domain)
+                       : residency.coldest_segment(refused.domain);
+  }
+  if (segment.empty()) {
+    TERRACE_PROBE("store.no_place_for_a_write");
+    return only_own ? DropCause::kQuota : DropCause::kNoRoom;
+  }
+  took_segment = true;
+  TERRACE_CRASH_POINT("store.segment_taken");
+  ++state.counts.evicted_segments;
+  TERRACE_PROBE("store.segment_evicted_for_a_write");
+  evict_from_tier(tier, segment);
+  return DropCause::kNone;
 }
 
 // On the executor: sums are computed here, not in commit, and once for all tiers (decision 11).
@@ -334,6 +377,7 @@ void StorageManager::finish_write(WriteFlow* flow, Result<void> result) {
   owned = std::move(it->second);
   writes_.erase(it);
   state.residency->drop_segment(flow->where.segment);
+  state.residency->shares().let_go(flow->tenant, flow->credit);
   if (result) {
     ++state.counts.writes;
     state.counts.write_bytes += payload;

@@ -50,6 +50,8 @@ class Backend {
   virtual bool wait_recovered(Timeout timeout) = 0;
   virtual StoreStats stats() const = 0;
   virtual std::vector<StoredNamespace> namespaces() const = 0;
+  virtual Result<uint64_t> set_quota(const std::string& tenant, const TenantQuota& quota) = 0;
+  virtual std::vector<TenantUsage> tenants() const = 0;
   virtual KeyStory why(const Key& key) const = 0;
   virtual std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after,
                                         size_t limit) const = 0;

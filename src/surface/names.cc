@@ -58,6 +58,8 @@ std::string_view to_string(DropCause cause) {
       return "removed";
     case DropCause::kNotAdmitted:
       return "not_admitted";
+    case DropCause::kQuota:
+      return "quota";
   }
   return "none";
 }

@@ -98,6 +98,12 @@ bool Store::wait_recovered(Timeout timeout) {
 StoreStats Store::stats() const {
   return backend_->stats();
 }
+Result<uint64_t> Store::set_quota(const std::string& tenant, const TenantQuota& quota) {
+  return backend_->set_quota(tenant, quota);
+}
+std::vector<TenantUsage> Store::tenants() const {
+  return backend_->tenants();
+}
 KeyStory Store::why(const Key& key) const {
   return backend_->why(key);
 }
