@@ -18,12 +18,14 @@ Outcome<ExitCode> stats(const StoreArguments& arguments, bool json) {
   if (!store) return std::unexpected(store.error());
   const StoreStats stats = (*store)->stats();
   const auto namespaces = (*store)->namespaces();
+  const auto tenants = (*store)->tenants();
   if (json) {
     Json document = stats_document(stats);
     document["namespaces"] = namespaces_document(namespaces);
+    document["tenants"] = tenants_document(tenants, stats);
     print_json(document);
   } else {
-    print(stats_text(stats) + namespaces_text(namespaces));
+    print(stats_text(stats) + namespaces_text(namespaces) + tenants_text(tenants, stats));
   }
   return ExitCode::kOk;
 }
@@ -32,7 +34,7 @@ Outcome<ExitCode> stats(const StoreArguments& arguments, bool json) {
 
 void add_stats(CLI::App& program, Invocation& invocation) {
   CLI::App* command =
-      program.add_subcommand("stats", "show usage, traffic and latencies by tier, and namespaces");
+      program.add_subcommand("stats", "show usage, traffic and latencies by tier, namespaces and tenants");
   auto arguments = std::make_shared<StoreArguments>();
   add_store(*command, *arguments);
   add_engine(*command, *arguments, "32MiB");

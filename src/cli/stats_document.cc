@@ -92,4 +92,36 @@ Json namespaces_document(std::span<const StoredNamespace> namespaces) {
   return document;
 }
 
+namespace {
+
+Json limit(const std::optional<uint64_t>& bytes) {
+  return bytes ? Json(*bytes) : Json(nullptr);
+}
+
+}  // namespace
+
+Json tenants_document(std::span<const TenantUsage> tenants, const StoreStats& stats) {
+  Json document = Json::array();
+  for (const TenantUsage& usage : tenants) {
+    Json tiers = Json::array();
+    for (size_t i = 0; i < usage.tiers.size(); ++i) {
+      const TenantShare& share = usage.tiers[i];
+      tiers.push_back(Json{{"name", stats.tiers[i].name},
+                           {"bytes", share.bytes},
+                           {"blocks", share.blocks},
+                           {"quota_bytes", limit(quota_of(usage, i, stats))},
+                           {"above_bytes", share.above},
+                           {"evictions", share.evictions},
+                           {"refusals", share.refusals}});
+    }
+    document.push_back(Json{{"tenant", usage.tenant},
+                            {"tiers", std::move(tiers)},
+                            {"reserved_bytes", usage.reserved_bytes},
+                            {"reserved_quota_bytes", limit(usage.quota.reserved)},
+                            {"leased_bytes", usage.leased_bytes},
+                            {"leased_quota_bytes", limit(usage.quota.leased)}});
+  }
+  return document;
+}
+
 }  // namespace terrace::cli

@@ -1,6 +1,8 @@
 // Statistics as text: what the tiers hold, what they did since the store was opened, and how long it took.
 #include "cli/stats_report.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -114,6 +116,37 @@ std::string namespaces_text(std::span<const StoredNamespace> namespaces) {
                fmt::to_string(stored.blocks), base::format_size(stored.bytes),
                fmt::to_string(stored.keys.asked), fmt::to_string(stored.keys.delivered),
                fmt::to_string(stored.keys.asked - stored.keys.delivered), to_hex(stored.root)});
+  }
+  return "\n" + table.text();
+}
+
+std::optional<uint64_t> quota_of(const TenantUsage& usage, size_t tier, const StoreStats& stats) {
+  if (tier == 0) return usage.quota.l1;
+  const auto named = usage.quota.tiers.find(stats.tiers[tier].name);
+  return named == usage.quota.tiers.end() ? std::nullopt : std::optional(named->second);
+}
+
+std::string tenants_text(std::span<const TenantUsage> tenants, const StoreStats& stats) {
+  const auto limited = [](const TenantUsage& usage) { return usage.quota != TenantQuota{}; };
+  if (std::ranges::none_of(tenants, limited)) return "";
+  const auto size_or_none = [](const std::optional<uint64_t>& bytes) {
+    return bytes ? base::format_size(*bytes) : "-";
+  };
+  Table table({"TENANT", "WHAT", ">BLOCKS", ">USED", ">QUOTA", ">ABOVE", ">EVICTED", ">REFUSED"});
+  for (const TenantUsage& usage : tenants) {
+    const std::string tenant = usage.tenant.empty() ? "(no salt)" : usage.tenant;
+    for (size_t i = 0; i < usage.tiers.size(); ++i) {
+      const TenantShare& share = usage.tiers[i];
+      table.add({tenant, stats.tiers[i].name, fmt::to_string(share.blocks), base::format_size(share.bytes),
+                 size_or_none(quota_of(usage, i, stats)), base::format_size(share.above),
+                 fmt::to_string(share.evictions), fmt::to_string(share.refusals)});
+    }
+    const auto add = [&](const char* what, uint64_t bytes, const std::optional<uint64_t>& quota) {
+      if (bytes == 0 && !quota) return;
+      table.add({tenant, what, "", base::format_size(bytes), size_or_none(quota), "", "", ""});
+    };
+    add("reserved", usage.reserved_bytes, usage.quota.reserved);
+    add("leased", usage.leased_bytes, usage.quota.leased);
   }
   return "\n" + table.text();
 }

@@ -71,6 +71,9 @@ class Merge {
       return refuse(setting, fmt::format("'{}' is not allowed: {}", fmt::join(setting.texts, ","), range),
                     range);
     }
+    if (const auto right = entry.check ? entry.check(*value) : Outcome<void>(); !right) {
+      return refuse(setting, right.error().message);
+    }
     entry.set(merged_, key.tier, *value);
     merged_.origins[name_of(key)] = setting.origin;
   }

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "config/fields.h"
+#include "config/quotas.h"
 #include "policy/admission.h"
 #include "policy/eviction.h"
 #include "policy/store.h"
@@ -184,6 +185,36 @@ void add_server(std::vector<Entry>& table) {
               "no limit"));
 }
 
+Outcome<void> check_quotas(const Value& value) {
+  for (const std::string& text : std::get<std::vector<std::string>>(value)) {
+    if (auto parsed = parse_quota(text); !parsed) return std::unexpected(parsed.error());
+  }
+  return {};
+}
+
+void add_quotas(std::vector<Entry>& table) {
+  Entry made{.name = "quotas",
+             .kind = Kind::kTexts,
+             .meaning =
+                 "How much a tenant may use, an element for each: TENANT l1=8GiB tiers.NAME=200GiB "
+                 "reserved=1GiB leased=1GiB; TENANT is the SHA-256 of its salt, or none.",
+             .get = {},
+             .set = {}};
+  made.get = [](const Configuration& all, size_t) {
+    std::vector<std::string> texts;
+    for (const TenantOptions& quota : all.options.quotas) texts.push_back(text_of(quota));
+    return Value(std::move(texts));
+  };
+  made.set = [](Configuration& all, size_t, const Value& value) {
+    all.options.quotas.clear();
+    for (const std::string& text : std::get<std::vector<std::string>>(value)) {
+      all.options.quotas.push_back(*parse_quota(text));
+    }
+  };
+  made.check = check_quotas;
+  table.push_back(std::move(made));
+}
+
 #undef AT
 #undef OF_TIER
 #undef OF_SERVER
@@ -196,6 +227,7 @@ std::vector<Entry> make_schema() {
   add_mock(table);
   add_flows(table);
   add_server(table);
+  add_quotas(table);
   return table;
 }
 

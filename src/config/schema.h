@@ -26,6 +26,7 @@ struct Entry {
   double least = 0, most = 0;                  // of numbers, in bytes and nanoseconds; most 0: no limit here
   std::vector<std::string_view> choices = {};  // of kChoice
   std::string_view zero = {};                  // what 0 stands for, when not nothing
+  std::function<Outcome<void>(const Value&)> check = {};  // of texts that are read further
 };
 
 std::span<const Entry> schema();

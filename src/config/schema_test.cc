@@ -17,7 +17,7 @@ TEST(Schema, C1_every_option_has_a_key) {
   options.tiers.resize(1);
   [[maybe_unused]] const auto& [l1, tiers, write_back, prefetch_policy, region_loads, store_in_flight,
                                 prefetch_in_flight, hold, get_timeout, lookup_timeout, negative,
-                                operation_timeout, history] = options;
+                                operation_timeout, history, quotas] = options;
   [[maybe_unused]] const auto& [budget, mode, l1_eviction, l1_high, l1_low, largest, verify] = l1;
   [[maybe_unused]] const auto& [kind, name, store_policy, eviction, high, low, admission, per_second, per_day,
                                 disk, mock] = tiers[0];
@@ -25,8 +25,8 @@ TEST(Schema, C1_every_option_has_a_key) {
       disk;
   [[maybe_unused]] const auto& [mock_capacity, bandwidth, latency, backing] = mock;
   [[maybe_unused]] const auto& [socket, also_allow, reserved, leased] = ServerSettings{};
-  constexpr size_t kStore = 11, kL1 = 7, kTier = 9, kDisk = 8, kMock = 4,
-                   kServer = 2;  // those above without sections
+  constexpr size_t kStore = 12, kL1 = 7, kTier = 9, kDisk = 8, kMock = 4,
+                   kServer = 4;  // those above without sections
   EXPECT_EQ(schema().size(), kStore + kL1 + kTier + kDisk + kMock + kServer);
 }
 

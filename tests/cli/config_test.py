@@ -3,6 +3,7 @@
 python3 tests/cli/config_test.py [TestCase...]
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -75,6 +76,17 @@ class ConfigShow(ConfigCase):
         done = self.run_cli("config", "show", "--set", "l1.eviction=noop")
         self.assertIn(b"warning: l1.mode cache with l1.eviction noop", done.stderr)
 
+    def test_D2_quotas_are_checked_and_printed_as_they_are_read(self) -> None:
+        tenant = hashlib.sha256(b"alice").hexdigest()
+        self.disk("quotas:", f"  - {tenant}  l1=1GiB tiers.disk=8GiB", "  - none reserved=64MiB leased=1MiB")
+        values = self.in_force("--file", self.file)
+        self.assertEqual([f"{tenant} l1=1GiB tiers.disk=8GiB", "none reserved=64MiB leased=1MiB"],
+                         values["quotas"][0])
+        for quota, said in (("alice l1=1GiB", "SHA-256"), ("none l2=1GiB", "l2"), ("none l1", "l1=8GiB"),
+                            ("none l1=1GiB l1=2GiB", "twice"), ("none l1=much", "much"),
+                            ("none tiers.nvme=1GiB", "nvme")):
+            self.refused("config", "check", self.disk("quotas:", f"  - {quota}"), says=("quotas", said))
+
     def test_problems(self) -> None:
         self.refused("config", "show", "--set", "l1.budgt=1GiB", says=("l1.budgt", "did you mean l1.budget?"))
         done = self.run_cli("config", "show", "--json", "--set", "l1.mode=both", exit_code=USAGE)
@@ -144,6 +156,25 @@ class ConfigFile(ConfigCase):
         self.assertEqual(["disk", "far"], found["keys"][0]["where"])
         self.assertEqual(["disk"], self.run_json("ls", second, "--blocks")["blocks"][0]["where"])
 
+    def test_D2_stats_show_tenants_when_one_has_a_quota(self) -> None:
+        record = 4096 + 25 * 4096  # header, and 100,000 bytes to whole pages
+        self.disk()
+        self.assertEqual(1, self.run_json("put", *self.put_arguments())["stored"])
+        self.assertNotIn("TENANT", self.run_cli("stats", self.file).stdout.decode())
+        other = hashlib.sha256(b"other").hexdigest()
+        self.disk("quotas:", f"  - none tiers.disk={record}B", f"  - {other} leased=1MiB")
+        tenants = {row["tenant"]: row for row in self.run_json("stats", self.file)["tenants"]}
+        self.assertEqual({"", other}, set(tenants))
+        disk = tenants[""]["tiers"][1]
+        self.assertEqual(("disk", 1, record, record, 0), (disk["name"], disk["blocks"], disk["bytes"],
+                                                         disk["quota_bytes"], disk["above_bytes"]))
+        self.assertEqual(1 << 20, tenants[other]["leased_quota_bytes"])
+        text = self.run_cli("stats", self.file).stdout.decode()
+        self.assertRegex(text, r"\(no salt\) +disk +1 +104 KiB +104 KiB +0 B +0 +0")
+        self.assertRegex(text, other + r" +leased +0 B +1 MiB")
+        self.disk("quotas:", f"  - none tiers.disk={record - 1}B")
+        self.assertEqual(0, self.run_json("stats", self.file)["tenants"][0]["tiers"][1]["blocks"])
+
     def test_a_policy_that_stores_nothing_now_is_said(self) -> None:
         self.disk("    store_policy: none")
         done = self.run_cli("put", *self.put_arguments(), exit_code=FAILED)
@@ -167,7 +198,7 @@ class ConfigSchema(ConfigCase):
         tier = ["tiers[0].disk.paths=/kv", "tiers[0].disk.capacity=1GiB"]
         for key in self.run_json("config", "schema")["keys"]:
             name, value = key["key"].replace("[]", "[0]"), key["default"]
-            if ".mock." in name or name in {"tiers[0].disk.paths", "tiers[0].disk.capacity"}:
+            if ".mock." in name or name in {"tiers[0].disk.paths", "tiers[0].disk.capacity", "quotas"}:
                 continue
             text = str(value).lower() if isinstance(value, bool) else str(value)
             text = ",".join(map(str, value)) if isinstance(value, list) else text
