@@ -315,7 +315,6 @@ void StorageManager::release(std::span<Buffer* const> buffers) {
   }
   leased_ -= std::min<uint64_t>(leased_, buffers.size());
   progress_made();
-  check_quotas();
 }
 
 void GetFlow::loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason)

@@ -194,6 +194,7 @@ uint64_t StorageManager::progress() const {
 }
 
 void StorageManager::progress_made() {
+  check_quotas();
   ++progress_;
   if (TERRACE_MUTANT("store.forget_waiters")) progress_waiters_.clear();
   for (const auto& waiter : progress_waiters_) executor_.signal(*waiter);

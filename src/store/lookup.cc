@@ -92,7 +92,6 @@ void StorageManager::unpin(std::span<const PinnedHold> held, std::span<Buffer* c
   }
   for (Buffer* buffer : buffers) l1_->unref(buffer);
   progress_made();
-  check_quotas();
 }
 
 }  // namespace terrace::store

@@ -185,7 +185,6 @@ void StorageManager::release(const std::shared_ptr<PrefetchFlow>& state) {
   Lock lock(mutex_);
   drop_holds(*state);
   progress_made();
-  check_quotas();
 }
 
 void StorageManager::cancel(const std::shared_ptr<PrefetchFlow>& state) {

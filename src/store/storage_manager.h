@@ -363,7 +363,7 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   // Evicts what is above quotas, `count` blocks of each tier at most; true when no more of it may leave.
   bool evict_above(size_t count) TERRACE_REQUIRES(mutex_);
   bool evict_above(uint32_t tier, size_t count) TERRACE_REQUIRES(mutex_);
-  // What may leave now that a lease ended does.
+  // What is above a quota and may leave now that something let it go does.
   void check_quotas() TERRACE_REQUIRES(mutex_);
   // Takes one of the tenant's coldest blocks out of the tier, if it can of the bucket.
   bool evict_own(uint32_t tier, TenantId tenant, uint64_t bucket) TERRACE_REQUIRES(mutex_);
