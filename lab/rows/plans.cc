@@ -12,6 +12,7 @@ namespace {
 constexpr uint64_t kFullSeeds = 2000;
 constexpr uint64_t kOps = 5000;
 constexpr uint64_t kReplayEvery = 20;  // seeds run twice
+constexpr uint64_t kQuotasEvery = 5;
 
 std::string replay(int row, uint64_t seed, uint64_t ops, const std::vector<std::string>& without) {
   std::string text = fmt::format("terrace-lab run --row {} --seed {} --count 1 --ops {}", row, seed, ops);
@@ -32,7 +33,9 @@ void add_replays(const SimulationPlan& plan, const RowOptions& options, Findings
 }
 
 SimulationPlan plan_of(uint64_t seed, uint64_t ops) {
-  return {.row = 1, .seed = seed, .ops = ops, .scenario = draw_scenario(seed)};
+  SimulationPlan plan{.row = 1, .seed = seed, .ops = ops, .scenario = draw_scenario(seed)};
+  plan.scenario.quotas = seed % kQuotasEvery == 0;
+  return plan;
 }
 
 }  // namespace

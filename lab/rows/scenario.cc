@@ -212,6 +212,7 @@ std::string describe(const Scenario& scenario) {
                   scenario.switches ? " and staging" : "", machine.store.l1.eviction,
                   machine.disk_rules.store_policy, machine.disk_rules.eviction, machine.disk_rules.admission);
   if (scenario.resizes) text += "; another size in each life";
+  if (scenario.quotas) text += "; tenants have quotas";
   if (scenario.full_device) text += "; the device fills up";
   for (size_t i = 0; i < io::kFaultKinds; i++) {
     const auto kind = static_cast<FaultKind>(i);

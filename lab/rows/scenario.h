@@ -22,6 +22,7 @@ struct Scenario {
   bool roomy = true;         // nothing is ever evicted from the disk: everything is owed
   bool removes = true;
   bool switches = false;     // between the modes cache and staging, now and then
+  bool quotas = false;       // tenants have some, others now and then; of row 1 only
   bool resizes = false;      // L1, and a disk that is not roomy, have another size in each life
   uint32_t fair_one_in = 4;  // stretches without faults; 0: none
   uint32_t lives = 1;

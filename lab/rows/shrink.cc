@@ -38,6 +38,7 @@ constexpr std::array kParts{
          }},
     Part{"removals", [](Scenario& scenario) { scenario.removes = false; }},
     Part{"resizes", [](Scenario& scenario) { scenario.resizes = false; }},
+    Part{"quotas", [](Scenario& scenario) { scenario.quotas = false; }},
     Part{"mode-changes", [](Scenario& scenario) { scenario.switches = false; }},
     Part{"policies",
          [](Scenario& scenario) {

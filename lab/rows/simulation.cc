@@ -10,6 +10,7 @@
 #include "lab/kit/client.h"
 #include "lab/rows/power_ledger.h"
 #include "lab/rows/scenario.h"
+#include "lab/rows/tenant_quotas.h"
 #include "record/record.h"
 
 namespace terrace::lab {
@@ -39,7 +40,7 @@ class Simulation {
                 ? std::max<base::Duration>(kPatience, kSlowestChain * scenario_.machine.mock->tier.latency)
                 : kPatience),
         capacity_(scenario_.machine.disk.capacity_bytes),
-        complete_(scenario_.roomy && scenario_.reliable()) {
+        complete_(scenario_.roomy && scenario_.reliable() && !scenario_.quotas) {
     for (uint32_t number = 0; number < scenario_.clients; number++) {
       workloads_.emplace_back(catalog_, WorkloadOptions{.seed = seed_ + number * 1'000'003ull,
                                                         .owner = number,
@@ -111,6 +112,7 @@ class Simulation {
       const auto root = machine_.store().open_namespace(catalog_.space(space));
       if (!root || *root != catalog_.root(space)) fail("open_namespace: another root");
     }
+    for (uint32_t i = 0; scenario_.quotas && i < catalog_.spaces(); i++) change_a_quota();
     make_clients();
     // Lookups are answered while recovery runs; nothing is owed yet.
     for (const auto& client : clients_) client->set_complete(false);
@@ -251,6 +253,12 @@ class Simulation {
                                                      : scenario_.machine.sim_disk.capacity);
     }
     if (scenario_.lies && random_.one_in(200)) rot();
+    if (scenario_.quotas && random_.one_in(100)) change_a_quota();
+  }
+
+  void change_a_quota() {
+    findings_.count("quotas");
+    say(set_a_quota(machine_.store(), catalog_, random_));
   }
 
   void rot() {
@@ -295,6 +303,7 @@ class Simulation {
     }
     const TierStats& disk = stats.tiers[machine_.disk_tier()];
     if (complete_ && disk.evictions + disk.evicted_segments > 0) fail("a roomy disk tier evicted");
+    for (const std::string& wrong : check_tenants(machine_.store())) fail(wrong);
   }
 
   void end_life(bool last) {
@@ -380,10 +389,23 @@ class Simulation {
                       stats.reservations, stats.reserved_bytes, stats.leased_blocks, stats.private_bytes,
                       stats.writes_in_flight_bytes));
     }
+    for (const std::string& wrong : check_quotas(machine_.store(), evicting())) leaked(wrong);
     // Nothing is leased: L1 can be emptied.
     if (stats.tiers[0].used_bytes == 0 || !scenario_.writes_without_l1()) return;
     const auto left = machine_.store().set_l1_mode(L1Mode::kStaging);
     if (left.value_or(1) != 0) leaked(fmt::format("{} bytes that L1 cannot give back", left.value_or(0)));
+  }
+
+  // The tiers that evict at all.
+  TierMask evicting() const {
+    const uint32_t disk = machine_.disk_tier();
+    const auto bit = [](uint32_t tier, const std::string& eviction) {
+      return static_cast<TierMask>(eviction == "noop" ? 0 : 1u << tier);
+    };
+    auto mask = static_cast<TierMask>(bit(0, scenario_.machine.store.l1.eviction) |
+                                      bit(disk, scenario_.machine.disk_rules.eviction));
+    if (scenario_.machine.mock) mask |= bit(3 - disk, scenario_.machine.mock->rules.eviction);
+    return mask;
   }
 
   void leaked(const std::string& what) {
