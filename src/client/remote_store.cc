@@ -229,6 +229,9 @@ bool RemoteStore::wait_recovered(Timeout timeout) {
 Result<uint64_t> RemoteStore::set_l1_mode(L1Mode) {
   return std::unexpected(kNotOurs);
 }
+Result<uint64_t> RemoteStore::set_quota(const std::string&, const TenantQuota&) {
+  return std::unexpected(kNotOurs);
+}
 Result<uint64_t> RemoteStore::drain_tier(std::string_view, Timeout) {
   return std::unexpected(kNotOurs);
 }

@@ -55,6 +55,8 @@ class RemoteStore final : public surface::Backend, public std::enable_shared_fro
   KeyStory why(const Key&) const override { return {}; }
   std::vector<StoredBlock> list(std::optional<Key>, std::optional<Key>, size_t) const override { return {}; }
   Result<uint64_t> set_l1_mode(L1Mode mode) override;
+  Result<uint64_t> set_quota(const std::string& tenant, const TenantQuota& quota) override;
+  std::vector<TenantUsage> tenants() const override { return {}; }
   Result<uint64_t> drain_tier(std::string_view name, Timeout timeout) override;
   Result<void> resume_tier(std::string_view name) override;
   Result<uint64_t> close(Timeout timeout) override;
