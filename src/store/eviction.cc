@@ -62,10 +62,12 @@ bool StorageManager::write_down(BlockId block) {
       chain.push_back(buffer);
     }
     DropCause cause = DropCause::kNone;
+    bool fits = true;  // what is larger than the bytes in flight will not be written later either
     for (size_t i = chain.size(); i-- > 0 && cause == DropCause::kNone;) {
       cause = queue_write(tier, chain[i], nullptr);
+      fits = record::record_bytes(chain[i]->meta.payload_bytes) <= store_credit_max_;
     }
-    const bool later = writing(block, tier) != nullptr || cause == DropCause::kBacklog;
+    const bool later = writing(block, tier) != nullptr || (cause == DropCause::kBacklog && fits);
     if (!later && cause != DropCause::kNone) {
       TERRACE_PROBE("store.owed_block_dropped");
       blocks_[block].fate = MissReason::kDropped;

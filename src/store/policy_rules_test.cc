@@ -135,6 +135,15 @@ TEST_F(PolicyRules, E3_on_evict_lets_go_when_every_wanted_tier_is_unavailable_an
   EXPECT_EQ(reason(kL1Blocks), MissReason::kDropped);
 }
 
+TEST_F(PolicyRules, E3_on_evict_lets_go_of_what_no_write_may_carry) {
+  options_.store_bytes_in_flight = kBlock / 2;
+  open_with({"on_evict"});
+  store_chain(1, kL1Blocks);
+  settle();
+  EXPECT_EQ(store_chain(5001, 4), 4u);
+  EXPECT_EQ(reason(kL1Blocks), MissReason::kDropped);
+}
+
 TEST_F(PolicyRules, P15_write_budget_admits_whole_tails_only) {
   options_.tiers.resize(1);
   options_.tiers[0].admission = "write_budget";
