@@ -77,6 +77,7 @@ constexpr std::array kBugs{
     PlantedBug{"store.leak_loaded_buffer", 1, "a load keeps its buffer"},
     PlantedBug{"store.leak_aborted_buffer", 1, "an aborted reservation keeps its buffer"},
     PlantedBug{"store.leak_prefetch_credit", 1, "a cancelled prefetch keeps its credit"},
+    PlantedBug{"store.leak_a_share", 1, "what a tenant reserved or leased stays counted"},
     PlantedBug{"store.leak_write_credit", 1, "an ended write keeps its credit"},
 };
 

@@ -303,7 +303,7 @@ class Simulation {
     }
     const TierStats& disk = stats.tiers[machine_.disk_tier()];
     if (complete_ && disk.evictions + disk.evicted_segments > 0) fail("a roomy disk tier evicted");
-    for (const std::string& wrong : check_tenants(machine_.store())) fail(wrong);
+    if (scenario_.quotas) check_shares();
   }
 
   void end_life(bool last) {
@@ -389,11 +389,16 @@ class Simulation {
                       stats.reservations, stats.reserved_bytes, stats.leased_blocks, stats.private_bytes,
                       stats.writes_in_flight_bytes));
     }
+    check_shares();
     for (const std::string& wrong : check_quotas(machine_.store(), evicting())) leaked(wrong);
     // Nothing is leased: L1 can be emptied.
     if (stats.tiers[0].used_bytes == 0 || !scenario_.writes_without_l1()) return;
     const auto left = machine_.store().set_l1_mode(L1Mode::kStaging);
     if (left.value_or(1) != 0) leaked(fmt::format("{} bytes that L1 cannot give back", left.value_or(0)));
+  }
+
+  void check_shares() {
+    for (const std::string& wrong : check_tenants(machine_.store())) fail(wrong);
   }
 
   // The tiers that evict at all.
