@@ -52,6 +52,8 @@ bool StorageManager::write_down(BlockId block) {
   for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
     TierState& state = tier_state(tier);
     if (!state.store_policy->writes(policy::StoreMoment::kLeaving, blocks_[block].key)) continue;
+    // Tried, and not again at once: a device may fail as fast as it is asked.
+    if (blocks_[block].fate == MissReason::kWriteFailed && writing(block, tier) == nullptr) continue;
     const auto there = [&](BlockId id) TERRACE_THREAD(no_thread_safety_analysis) {
       return state.residency->find(id) != kNoResidence || writing(id, tier) != nullptr;
     };

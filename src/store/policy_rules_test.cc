@@ -144,6 +144,19 @@ TEST_F(PolicyRules, E3_on_evict_lets_go_of_what_no_write_may_carry) {
   EXPECT_EQ(reason(kL1Blocks), MissReason::kDropped);
 }
 
+TEST_F(PolicyRules, E3_on_evict_tries_once_what_fails_at_once) {
+  options_.l1.low_watermark = 0.5;
+  open_with({"on_evict"});
+  tiers_[0]->fail_writes = true;
+  for (int i = 0; i < 10; ++i) store_chain(1 + 10 * i, 8);  // prompts of their own
+  settle();
+  store_chain(1001, 1);
+  executor_.run_until_idle();
+  EXPECT_GT(tiers_[0]->writes, 0u);
+  EXPECT_LE(tiers_[0]->writes, 81u) << "each block once";
+  EXPECT_EQ(reason(8), MissReason::kWriteFailed);
+}
+
 TEST_F(PolicyRules, P15_write_budget_admits_whole_tails_only) {
   options_.tiers.resize(1);
   options_.tiers[0].admission = "write_budget";
