@@ -160,6 +160,17 @@ bool Scenario::writes_without_l1() const {
          (!machine.mock || writes(machine.mock->rules));
 }
 
+TierMask Scenario::evicting_tiers() const {
+  const auto bit = [](uint32_t tier, const std::string& eviction) {
+    return static_cast<TierMask>(eviction == "noop" ? 0 : 1u << tier);
+  };
+  const uint32_t disk = machine.mock && machine.mock->first ? 2 : 1;
+  auto tiers =
+      static_cast<TierMask>(bit(0, machine.store.l1.eviction) | bit(disk, machine.disk_rules.eviction));
+  if (machine.mock) tiers |= bit(3 - disk, machine.mock->rules.eviction);
+  return tiers;
+}
+
 uint64_t draw_l1_budget(const CatalogOptions& catalog, base::Random& random) {
   const uint64_t budget = 2 * base::kMiB * between(random, 2, 6);
   return catalog.bytes_max > base::kMiB ? std::max(budget, 8 * base::kMiB) : budget;

@@ -31,6 +31,7 @@ struct Scenario {
 
   // Every tier is written without an L1 that answers: the mode may be staging (M5).
   bool writes_without_l1() const;
+  TierMask evicting_tiers() const;  // those whose policy lets anything leave
   bool reliable() const { return !errors && !lies && !full_device; }
 };
 

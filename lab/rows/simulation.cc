@@ -390,7 +390,7 @@ class Simulation {
                       stats.writes_in_flight_bytes));
     }
     check_shares();
-    for (const std::string& wrong : check_quotas(machine_.store(), evicting())) leaked(wrong);
+    for (const std::string& wrong : check_quotas(machine_.store(), scenario_.evicting_tiers())) leaked(wrong);
     // Nothing is leased: L1 can be emptied.
     if (stats.tiers[0].used_bytes == 0 || !scenario_.writes_without_l1()) return;
     const auto left = machine_.store().set_l1_mode(L1Mode::kStaging);
@@ -399,18 +399,6 @@ class Simulation {
 
   void check_shares() {
     for (const std::string& wrong : check_tenants(machine_.store())) fail(wrong);
-  }
-
-  // The tiers that evict at all.
-  TierMask evicting() const {
-    const uint32_t disk = machine_.disk_tier();
-    const auto bit = [](uint32_t tier, const std::string& eviction) {
-      return static_cast<TierMask>(eviction == "noop" ? 0 : 1u << tier);
-    };
-    auto mask = static_cast<TierMask>(bit(0, scenario_.machine.store.l1.eviction) |
-                                      bit(disk, scenario_.machine.disk_rules.eviction));
-    if (scenario_.machine.mock) mask |= bit(3 - disk, scenario_.machine.mock->rules.eviction);
-    return mask;
   }
 
   void leaked(const std::string& what) {
