@@ -159,7 +159,9 @@ void Client::carry_out(const Operation& operation) {
 }
 
 size_t Client::owed() const {
-  return written_.size() + gets_.size() + intos_.size() + prefetches_.size() + puts_.size();
+  const auto prefetching =
+      std::ranges::count_if(prefetches_, [](const auto& entry) { return !entry.second.has_result; });
+  return written_.size() + gets_.size() + intos_.size() + static_cast<size_t>(prefetching) + puts_.size();
 }
 
 void Client::release_all() {

@@ -20,6 +20,7 @@ namespace {
 
 constexpr uint64_t kFullCycles = 300;
 constexpr uint64_t kCyclesPerDirectory = 10;
+constexpr uint64_t kServedEvery = 3;  // seeds of directories that a server holds
 constexpr std::chrono::milliseconds kKillEarliest{20}, kKillLatest{400};
 
 std::string replay(const RowOptions& options, uint64_t seed, uint64_t count) {
@@ -152,7 +153,10 @@ Findings run_crash(const RowOptions& options) {
     return std::min(kCyclesPerDirectory, cycles - (seed - options.seed) * kCyclesPerDirectory);
   };
   workers.replay = [&](uint64_t seed) { return replay(options, seed, cycles_of(seed)); };
-  return run_jobs(workers, [&](uint64_t seed) { return crash_cycles(options, seed, cycles_of(seed)); });
+  return run_jobs(workers, [&](uint64_t seed) {
+    const auto run = seed % kServedEvery == 0 ? served_crash_cycles : crash_cycles;
+    return run(options, seed, cycles_of(seed));
+  });
 }
 
 }  // namespace terrace::lab

@@ -20,15 +20,13 @@
 #include "base/hooks.h"
 #include "lab/kit/client.h"
 #include "lab/rows/crash.h"
+#include "lab/rows/crash_check.h"
 #include "lab/rows/crash_scene.h"
 
 namespace terrace::lab {
 namespace {
 
 constexpr Timeout kRecoveryTimeout = std::chrono::seconds(30);
-// Long enough for a disk that others use too; only a store that never answers passes it.
-constexpr Timeout kReadTimeout = std::chrono::seconds(20);
-constexpr uint64_t kRecoveryMsMax = 1000;  // P5
 
 // A killed process says nothing more, so what it finds is written at once.
 class Journal {
@@ -46,11 +44,6 @@ class Journal {
  private:
   int fd_;
 };
-
-void check_disk(const CrashScene& scene, const TierStats& disk, Findings& findings) {
-  if (scene.complete && disk.evictions + disk.evicted_segments > 0) findings.fail("the disk tier evicted");
-  if (disk.allocated_bytes > disk.capacity_bytes) findings.fail("the disk tier is over its capacity");
-}
 
 // What the workload draws too seldom for a process that lives for a few hundred operations.
 Operation hurry(Operation operation, uint64_t number) {
@@ -153,24 +146,6 @@ int run_worker(const CrashScene& scene, ExpectedState& expected, const ChildOpti
   }
   const auto abandoned = (*store)->close(kReadTimeout);
   return abandoned && *abandoned == 0 ? 0 : 1;
-}
-
-// Every block of the catalog alone, in an order that follows from the cycle.
-void check_all(Client& client, const CrashScene& scene, ExpectedState& expected, uint64_t cycle,
-               Findings& findings) {
-  const Catalog& catalog = scene.catalog;
-  base::Random random(cycle);
-  std::vector<uint32_t> order(catalog.size());
-  for (uint32_t i = 0; i < order.size(); i++) order[i] = i;
-  for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[random.below(i)]);
-  for (const uint32_t block : order) {
-    const KeyState before = expected.of(block);
-    const auto found = client.check_block(block, kReadTimeout);
-    findings.count("checked");
-    if (scene.complete && before.must_be_found()) findings.count("owed");
-    // Of a disk that evicts, a writer's bytes may come back that an eviction had not yet cleared (K5).
-    if (found.has_value() && (scene.complete || *found == 0)) expected.settle(block, *found);
-  }
 }
 
 // Under another name first: what is there is whole, whenever the process is killed.

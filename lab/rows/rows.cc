@@ -44,7 +44,7 @@ constexpr std::array kRows{
         run_simulation, true},
     Row{2, "kill -9, black box", "cycles",
         "A real process with 4 clients on a real directory is killed after 20 to 400 ms; what it "
-        "acknowledged is there.",
+        "acknowledged is there. Or a server, whose clients go on with the next one.",
         run_crash, true},
     Row{3, "kill, white box", "jobs",
         "The process is killed at each crash point of the product by name, while it formats, writes, syncs, "

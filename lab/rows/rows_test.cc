@@ -96,6 +96,16 @@ TEST(Crash, what_a_killed_process_acknowledged_is_there) {
   EXPECT_EQ(2u, findings.counted("cycles"));
 }
 
+TEST(Crash, of_a_server_leaves_what_it_acknowledged_to_its_clients) {
+  RowOptions options;
+  options.directory = testing::TempDir();
+  options.program = TERRACE_LAB_PROGRAM;
+  const Findings findings = served_crash_cycles(options, 3, 2);
+  EXPECT_TRUE(findings.clean()) << failures(findings);
+  EXPECT_EQ(2u, findings.counted("served_cycles"));
+  EXPECT_GT(findings.counted("owed"), 0u);
+}
+
 TEST(Crash, child_that_cannot_start_is_reported) {
   RowOptions options;
   options.directory = testing::TempDir();

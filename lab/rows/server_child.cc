@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "lab/rows/crash.h"
 #include "lab/rows/histories.h"
 #include "lab/rows/network.h"
 #include "lab/rows/server_process.h"
@@ -20,6 +21,7 @@ struct Scene {
 };
 
 constexpr std::array kScenes{
+    Scene{"crash", served_crash_store},
     Scene{"histories", history_store},
     Scene{"network", network_store},
 };
