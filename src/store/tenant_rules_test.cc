@@ -364,7 +364,7 @@ TEST_F(TenantRules, D2_whoever_waits_for_a_quota_is_answered_at_its_deadline) {
 }
 
 TEST_F(TenantRules, D2_clients_of_one_tenant_share_its_quota) {
-  segments_ = memory::shared_segments;
+  segments_ = [] { return memory::shared_segments(); };
   open(0);
   as("bob");
   store_chain(201, 32);  // a segment
