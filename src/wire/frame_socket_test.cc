@@ -80,7 +80,7 @@ TEST_F(Frames, lists_without_elements_are_whole_wherever_they_stand) {
     const auto buffers = builder.CreateVectorOfStructs(std::vector<Buffer>{});
     finish(builder, 1, Body::Reserved, CreateReserved(builder, outcome_list, buffers).Union());
     ASSERT_TRUE(near_->send(builder));
-    const auto got = far_->receive();
+    const auto got = receive();
     ASSERT_TRUE(got && *got) << outcomes;
     EXPECT_EQ((*got)->message->body_as_Reserved()->outcomes()->size(), outcomes);
   }

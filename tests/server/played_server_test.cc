@@ -39,6 +39,7 @@ class PlayedServer : public ::testing::Test {
   }
   uint64_t next_request() {
     for (;;) {
+      session_->readable();
       auto received = session_->receive();
       if (!received) return 0;
       if (*received) return (*received)->message->id();
