@@ -1,10 +1,12 @@
 #include "lab/rows/hostile_session.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -12,7 +14,7 @@
 #include <vector>
 
 #include "io/descriptor.h"
-#include "wire/frame.h"
+#include "wire/frame_socket.h"
 #include "wire/socket_address.h"
 
 namespace terrace::lab {
@@ -117,15 +119,18 @@ bool removes(std::span<const std::byte> frame) {
 
 class HostileSession {
  public:
-  HostileSession(const std::string& path, base::Random& random, Findings& findings)
-      : random_(random), findings_(findings), socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  HostileSession(const std::string& path, base::Random& random, KeptMemory& kept, Findings& findings)
+      : random_(random),
+        kept_(kept),
+        findings_(findings),
+        socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const auto address = wire::socket_address(path);
     if (!address || ::connect(socket_.get(), wire::generic(*address), sizeof *address) != 0)
       findings_.fail("a raw client cannot connect");
   }
 
   void run() {
-    switch (random_.below(8)) {
+    switch (random_.below(10)) {
       case 0:
         return garbage();
       case 1:
@@ -136,6 +141,9 @@ class HostileSession {
         return descriptors();
       case 4:
         return deaf();
+      case 5:
+      case 6:
+        return keep_memory();
       default:
         return flipped();
     }
@@ -236,6 +244,34 @@ class HostileSession {
     }
   }
 
+  // Buffers are reserved and never committed; the connection ends, their memory stays mapped.
+  void keep_memory() {
+    findings_.count("kept_memory");
+    say(hello());
+    say(frame(2, wire::Body::Reserve, [&](Builder& builder) {
+      std::vector<wire::Block> blocks;
+      for (int i = 0; i < 4; i++)
+        blocks.emplace_back(random_key(random_), wire::Key(), 1 + random_.below(60'000), 0, 0, 0);
+      const wire::Key root = random_key(random_), parent;
+      return wire::CreateReserve(builder, &root, &parent, builder.CreateVectorOfStructs(blocks));
+    }));
+    wire::FrameSocket frames(io::Descriptor(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)));
+    for (;;) {
+      auto received = frames.receive();
+      pollfd readable{socket_.get(), POLLIN, 0};
+      if (!received || (!*received && ::poll(&readable, 1, kEndMs) <= 0))
+        return findings_.fail("a hostile session was given no memory");
+      if (*received && (*received)->message->id() == 2) return keep(**received);
+    }
+  }
+  void keep(const wire::Received& received) {
+    for (size_t i = 0; i < received.descriptors.size(); i++) {
+      const wire::Memory& memory = *received.message->memories()->Get(static_cast<uint32_t>(i));
+      auto mapping = memory::Mapping::shared(received.descriptors[i].get(), memory.bytes(), true);
+      if (mapping) kept_.keep(std::move(*mapping));
+    }
+  }
+
   void flipped() {
     findings_.count("flipped");
     Bytes greeting = hello();
@@ -260,14 +296,20 @@ class HostileSession {
   }
 
   base::Random& random_;
+  KeptMemory& kept_;
   Findings& findings_;
   const io::Descriptor socket_;
 };
 
 }  // namespace
 
-void run_hostile_session(const std::string& socket, base::Random& random, Findings& findings) {
-  HostileSession(socket, random, findings).run();
+void KeptMemory::scribble() {
+  for (const memory::Mapping& mapping : mappings_) std::ranges::fill(mapping.bytes(), std::byte{0xBD});
+}
+
+void run_hostile_session(const std::string& socket, base::Random& random, KeptMemory& kept,
+                         Findings& findings) {
+  HostileSession(socket, random, kept, findings).run();
 }
 
 }  // namespace terrace::lab

@@ -169,16 +169,18 @@ class ProxiedSession {
 
 int run_network_child(const NetworkChild& child) {
   Findings findings;
+  KeptMemory kept;
   for (uint64_t number = child.seed; number < child.seed + child.count; number++) {
     findings.count("sessions");
     const bool dies = child.dies && number + 1 == child.seed + child.count;
     if (number % 4 == 3 && !dies) {
       base::Random random(number);
       for (int i = 0; i < kHostileTogether; i++)
-        run_hostile_session(child.directory + "/run/socket", random, findings);
+        run_hostile_session(child.directory + "/run/socket", random, kept, findings);
     } else {
       ProxiedSession(child, number, findings).run(dies);
     }
+    kept.scribble();
   }
   return tell(child.directory + "/report", findings);
 }

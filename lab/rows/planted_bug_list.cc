@@ -79,6 +79,11 @@ constexpr std::array kBugs{
     PlantedBug{"store.leak_prefetch_credit", 1, "a cancelled prefetch keeps its credit"},
     PlantedBug{"store.leak_a_share", 1, "what a tenant reserved or leased stays counted"},
     PlantedBug{"store.leak_write_credit", 1, "an ended write keeps its credit"},
+    // Server and client.
+    PlantedBug{"server.forget_lease", 16, "what a client was given is not held for it", 2, 100'000},
+    PlantedBug{"server.remove_answers_early", 16, "a removal is answered before it is done", 2, 100'000},
+    PlantedBug{"server.forget_the_dead", 13, "the end of a client's process is not noticed", 1, 10},
+    PlantedBug{"client.forget_owed_events", 2, "what a dead server owed is waited for", 3, 10},
 };
 
 }  // namespace

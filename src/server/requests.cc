@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hooks.h"
 #include "base/log.h"
 #include "server/apart.h"
 #include "server/session.h"
@@ -140,6 +141,7 @@ void Session::release(const wire::Release& request) {
 // --- removing
 
 void Session::remove(uint64_t id, const wire::Remove& request) {
+  if (TERRACE_MUTANT("server.remove_answers_early")) removed(id, uint64_t{0});
   const auto keys = wire::keys_of(request.keys());
   apart([&store = store_, named = std::vector<Key>(keys.begin(), keys.end()),
          erase = request.erase()] { return store.remove(named, erase); },

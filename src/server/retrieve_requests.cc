@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
+#include "base/hooks.h"
 #include "server/session.h"
 #include "wire/fields.h"
 
@@ -117,6 +118,7 @@ void Session::delivered(uint64_t id, Blocks blocks) {
   for (const BlockView& view : blocks.views()) sources.push_back(view.source);
   const auto reasons = wire::bytes_of(blocks.reasons());
   const uint64_t lease = blocks.size() > 0 ? hold(std::move(blocks)) : 0;
+  if (TERRACE_MUTANT("server.forget_lease")) holds_.erase(lease);
   host_.announce_replaced();
   send_ahead(introduced);
   const auto place_list = builder_.CreateVectorOfStructs(list);

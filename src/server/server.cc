@@ -18,6 +18,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "base/hooks.h"
 #include "base/log.h"
 #include "server/listener.h"
 #include "server/session.h"
@@ -173,7 +174,7 @@ class Server::State final : public Host {
                   std::move(end)};
     client.end->async_wait(asio::posix::stream_descriptor::wait_read,
                            [this, number](const boost::system::error_code& error) {
-                             if (!error) forget(number);
+                             if (!error && !TERRACE_MUTANT("server.forget_the_dead")) forget(number);
                            });
     const auto session = client.session;
     clients_.emplace(number, std::move(client));
