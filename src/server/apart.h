@@ -11,9 +11,9 @@
 namespace terrace::server {
 
 template <class Work, class Then>
-void Session::apart(Work work, Then then) {
+void Session::apart(Host::Waits waits, Work work, Then then) {
   ++apart_;
-  host_.run_apart([self = shared_from_this(), work = std::move(work), then]() mutable {
+  host_.run_apart(waits, [self = shared_from_this(), work = std::move(work), then]() mutable {
     auto result = std::make_shared<decltype(work())>(work());
     boost::asio::post(self->host_.io(), [self, result, then] {
       --self->apart_;

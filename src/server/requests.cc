@@ -143,9 +143,12 @@ void Session::release(const wire::Release& request) {
 void Session::remove(uint64_t id, const wire::Remove& request) {
   if (TERRACE_MUTANT("server.remove_answers_early")) removed(id, uint64_t{0});
   const auto keys = wire::keys_of(request.keys());
-  apart([&store = store_, named = std::vector<Key>(keys.begin(), keys.end()),
-         erase = request.erase()] { return store.remove(named, erase); },
-        [id](Session& self, const Result<uint64_t>& blocks) { self.removed(id, blocks); });
+  apart(
+      Host::Waits::kForTheStore,
+      [&store = store_, named = std::vector<Key>(keys.begin(), keys.end()), erase = request.erase()] {
+        return store.remove(named, erase);
+      },
+      [id](Session& self, const Result<uint64_t>& blocks) { self.removed(id, blocks); });
 }
 
 void Session::clear(uint64_t id, const wire::Clear& request) {
@@ -154,8 +157,9 @@ void Session::clear(uint64_t id, const wire::Clear& request) {
   scope.tenant_salt = wire::text_of(request.tenant_salt());
   scope.all = request.all();
   scope.erase = request.erase();
-  apart([&store = store_, scope] { return store.clear(scope); },
-        [id](Session& self, const Result<uint64_t>& blocks) { self.removed(id, blocks); });
+  apart(
+      Host::Waits::kForTheStore, [&store = store_, scope] { return store.clear(scope); },
+      [id](Session& self, const Result<uint64_t>& blocks) { self.removed(id, blocks); });
 }
 
 void Session::removed(uint64_t id, const Result<uint64_t>& blocks) {
@@ -166,19 +170,24 @@ void Session::removed(uint64_t id, const Result<uint64_t>& blocks) {
 // --- waiting
 
 void Session::sync(uint64_t id, const wire::Sync& request) {
-  apart([&store = store_, timeout = wire::timeout_of(request.timeout_ms())] { return store.sync(timeout); },
-        [id](Session& self, const Result<void>& done) {
-          if (!done) return self.refuse(id, done.error());
-          self.send_done(id);
-        });
+  apart(
+      Host::Waits::kAsTheClientSays,
+      [&store = store_, timeout = wire::timeout_of(request.timeout_ms())] { return store.sync(timeout); },
+      [id](Session& self, const Result<void>& done) {
+        if (!done) return self.refuse(id, done.error());
+        self.send_done(id);
+      });
 }
 
 void Session::await_recovery(uint64_t id, const wire::AwaitRecovery& request) {
-  apart([&store = store_,
-         timeout = wire::timeout_of(request.timeout_ms())] { return store.wait_recovered(timeout); },
-        [id](Session& self, bool all) {
-          self.send(id, wire::Body::Recovered, wire::CreateRecovered(self.builder_, all).Union());
-        });
+  apart(
+      Host::Waits::kAsTheClientSays,
+      [&store = store_, timeout = wire::timeout_of(request.timeout_ms())] {
+        return store.wait_recovered(timeout);
+      },
+      [id](Session& self, bool all) {
+        self.send(id, wire::Body::Recovered, wire::CreateRecovered(self.builder_, all).Union());
+      });
 }
 
 }  // namespace terrace::server

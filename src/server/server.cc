@@ -31,7 +31,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr uint32_t kSessionsMax = 1024;  // quarantined ones too; a session's number fits a page's offset
-constexpr size_t kWorkers = 16;          // for requests that wait
+constexpr size_t kWorkers = 16;          // for requests that wait, of each kind
 constexpr auto kCloseWithin = std::chrono::seconds(2);
 constexpr auto kAcceptAgain = std::chrono::milliseconds(100);
 
@@ -55,6 +55,7 @@ class Server::State final : public Host {
     io_.run();
     if (closer_.joinable()) closer_.join();
     workers_.join();
+    patient_workers_.join();
     io_.restart();
     io_.run();  // what workers left to do; the last session goes with it
     has_ended_ = true;
@@ -95,7 +96,9 @@ class Server::State final : public Host {
 
   store::StorageManager& store() override { return *store_; }
   asio::io_context& io() override { return io_; }
-  void run_apart(std::function<void()> work) override { asio::post(workers_, std::move(work)); }
+  void run_apart(Waits waits, std::function<void()> work) override {
+    asio::post(waits == Waits::kForTheStore ? workers_ : patient_workers_, std::move(work));
+  }
 
   void announce_replaced() override {
     const auto memories = store_->take_replaced_memory();
@@ -104,7 +107,7 @@ class Server::State final : public Host {
   }
 
   void gone(uint32_t number, bool has_ended) override {
-    run_apart([this, number, has_ended] {
+    run_apart(Waits::kForTheStore, [this, number, has_ended] {
       store_->disown(number, has_ended);
       asio::post(io_, [this, number] { free_numbers_.push_back(number); });
     });
@@ -209,7 +212,7 @@ class Server::State final : public Host {
   const std::vector<uid_t> also_allow_;
   SessionLimits limits_;  // the server's thread's
   asio::io_context io_{1};
-  asio::thread_pool workers_{kWorkers};
+  asio::thread_pool workers_{kWorkers}, patient_workers_{kWorkers};
   std::jthread closer_;
   Listener listener_;
   asio::posix::stream_descriptor incoming_;

@@ -35,8 +35,10 @@ class Host {
   virtual store::StorageManager& store() = 0;
   virtual boost::asio::io_context& io() = 0;
   virtual const SessionLimits& limits() const = 0;
-  // Runs `work` on a worker; it may wait.
-  virtual void run_apart(std::function<void()> work) = 0;
+  // Runs `work` on a worker. What waits as long as a client says, and for others perhaps, has workers of its
+  // own: nobody's removal is behind it.
+  enum class Waits : uint8_t { kForTheStore, kAsTheClientSays };
+  virtual void run_apart(Waits waits, std::function<void()> work) = 0;
   // Tells every session what memory was replaced.
   virtual void announce_replaced() = 0;
   // The session's socket has ended; its process may live.
@@ -116,7 +118,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void await_recovery(uint64_t id, const wire::AwaitRecovery& request);
   // Runs `work` apart and `then` with its result here, if the session is still there.
   template <class Work, class Then>
-  void apart(Work work, Then then);
+  void apart(Host::Waits waits, Work work, Then then);
   uint64_t hold(Hold held);  // its number
   bool has_too_many_holds(uint64_t id);
   void drop_reservation(uint64_t number);

@@ -25,6 +25,7 @@ void Session::reserve(uint64_t id, const wire::Reserve& request) {
   blocks.resize(within_limit(blocks));
   if (request.wait_ms() == 0) return reserved(id, asked, store_.reserve({root, parent, blocks}, number_));
   apart(
+      Host::Waits::kAsTheClientSays,
       [&store = store_, root, parent, blocks = std::move(blocks), wait = wire::timeout_of(request.wait_ms()),
        number = number_] { return store.reserve_wait({root, parent, blocks}, wait, number); },
       [id, asked](Session& self, Result<std::vector<ReserveAnswer>> answers) {

@@ -130,6 +130,35 @@ TEST_F(Refusals, a_client_that_takes_no_answers_cannot_make_the_server_keep_them
   EXPECT_LT(asked, kMuch) << "the server stopped reading";
 }
 
+// They wait for room that nobody gives; a removal is not behind them.
+TEST_F(Refusals, clients_that_wait_for_room_do_not_hold_up_another_ones_removal) {
+  start();
+  TestClient hoarder(options_.socket), other(options_.socket);
+  ASSERT_EQ(other.store(1, 2), 2u);
+  std::vector<Reservation> hoard;
+  for (uint32_t first = 1000; first < 2000; first += 10) {
+    for (Reservation& given : hoarder.reserve(first, 10)) hoard.push_back(std::move(given));
+  }
+  constexpr uint32_t kWaiting = 8;
+  std::vector<RawClient> waiting;
+  for (uint32_t i = 0; i < kWaiting; ++i) {
+    RawClient& client = waiting.emplace_back(options_.socket);
+    client.hello();
+    for (uint32_t request = 0; request < 3; ++request) {
+      client.say(wire::Body::Reserve, [&](auto& builder) {
+        const auto blocks = wire::write_blocks(builder, specs_of(5000 + 10 * i + request, 1));
+        const wire::Key root = wire::wire_key(TestClient::root()), parent;
+        return wire::CreateReserve(builder, &root, &parent, blocks, 5000);
+      });
+    }
+    const auto* const answer =
+        client.ask(wire::Body::AskStats, [](auto& builder) { return wire::CreateAskStats(builder); });
+    ASSERT_EQ(answer->body_type(), wire::Body::Stats) << "the others wait";
+  }
+  EXPECT_TRUE(other->remove(keys_of(1, 2)));
+  for (RawClient& client : waiting) EXPECT_FALSE(*client.socket().receive()) << "still";
+}
+
 // --- starting
 
 TEST_F(Refusals, a_second_server_at_the_same_socket) {
