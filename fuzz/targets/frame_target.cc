@@ -103,7 +103,6 @@ void run(std::span<const std::byte> input) {
   while (!bytes.empty()) {
     const auto piece = bytes.take(kPiece);
     TERRACE_ASSERT(::write(far.get(), piece.data(), piece.size()) == static_cast<ssize_t>(piece.size()));
-    socket.readable();
     for (;;) {
       const auto received = socket.receive();
       if (!received) return;

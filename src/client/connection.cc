@@ -251,11 +251,7 @@ bool Connection::wait(const Pending& pending, base::TimePoint deadline) {
     if (ended_ && arrived.empty()) break;  // it was told, or never was
     reading_ = true;
     read_frames(arrived);
-    bool late = false;
-    if (arrived.empty() && !ended_) {
-      late = !wait_for_socket(deadline);
-      socket_.readable();
-    }
+    const bool late = arrived.empty() && !ended_ && !wait_for_socket(deadline);
     mutex_.unlock();
     tell_all(arrived);
     mutex_.lock();
@@ -273,7 +269,6 @@ void Connection::look() {
     const base::Lock lock(mutex_);
     if (reading_ || ended_) return;
     reading_ = true;
-    socket_.readable();
     read_frames(arrived);
   }
   tell_all(arrived);

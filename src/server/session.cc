@@ -99,7 +99,6 @@ void Session::await_frames() {
   readiness_.async_wait(asio::posix::stream_descriptor::wait_read,
                         [self = shared_from_this()](const boost::system::error_code& error) {
                           if (error || self->closed_) return;
-                          self->socket_.readable();
                           self->read_frames();
                         });
 }

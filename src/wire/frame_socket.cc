@@ -60,7 +60,7 @@ Result<std::optional<Received>> FrameSocket::receive() {
         return received;
       }
     }
-    if (drained_) return std::nullopt;
+    if (std::exchange(drained_, false)) return std::nullopt;
     const auto more = read_some();
     if (!more) return std::unexpected(more.error());
     if (!*more) return std::nullopt;
@@ -89,8 +89,7 @@ Result<bool> FrameSocket::read_some() {
   do got = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   while (got < 0 && errno == EINTR);
   if (got < 0) {
-    drained_ = errno == EAGAIN || errno == EWOULDBLOCK;
-    if (drained_) return false;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
     if (errno == ECONNRESET) return fail(Code::kClosed, "the peer has gone");
     return fail(Code::kIo, "recvmsg", errno);
   }

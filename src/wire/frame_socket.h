@@ -30,11 +30,9 @@ class FrameSocket {
 
   int fd() const { return socket_.get(); }
 
-  // The socket has something to read, or may have: receive() asks it again. A read that brought less than it
-  // could says that nothing is left, and receive() does not ask until then.
-  void readable() { drained_ = false; }
-  // The next whole frame, or nothing yet. Errors: kClosed when the peer has ended; kIo; kCorrupt and
-  // kLimitExceeded of a frame that is none: the stream cannot be followed any further.
+  // The next whole frame, or nothing yet: a read that brought less than it could was the last of its round.
+  // Errors: kClosed when the peer has ended; kIo; kCorrupt and kLimitExceeded of a frame that is none: the
+  // stream cannot be followed any further.
   Result<std::optional<Received>> receive();
 
   // Sends what the builder has finished, with copies of the descriptors. Errors: kClosed, kIo.
@@ -58,7 +56,7 @@ class FrameSocket {
 
   io::Descriptor socket_;
   std::vector<std::byte> inbox_;
-  bool drained_ = false;
+  bool drained_ = false;        // by the last read
   size_t begin_ = 0, end_ = 0;  // of what came and was not handed out
   std::deque<io::Descriptor> came_;
   std::deque<Outgoing> outbox_;

@@ -28,11 +28,6 @@ class Frames : public ::testing::Test {
     finish(builder, id, Body::Failed, failed.Union());
     return builder;
   }
-  // As after a poll that said so.
-  Result<std::optional<Received>> receive() {
-    far_->readable();
-    return far_->receive();
-  }
   void write_raw(std::span<const std::byte> bytes) {
     ASSERT_EQ(::write(raw_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
@@ -51,23 +46,23 @@ TEST_F(Frames, come_whole_and_in_order) {
     ASSERT_TRUE(near_->send(builder));
   }
   for (uint64_t id = 1; id <= 3; ++id) {
-    const auto got = receive();
+    const auto got = far_->receive();
     ASSERT_TRUE(got && *got);
     EXPECT_EQ((*got)->message->id(), id);
     EXPECT_EQ(text_of(*(*got)->message).size(), id * 1000);
   }
-  EXPECT_FALSE(*receive());
+  EXPECT_FALSE(*far_->receive());
 }
 
 TEST_F(Frames, a_frame_that_comes_one_byte_at_a_time_is_one_frame) {
   auto builder = message(7, "slow");
   for (const std::byte byte : frame_of(builder)) {
-    const auto before = receive();
+    const auto before = far_->receive();
     ASSERT_TRUE(before);
     ASSERT_FALSE(*before);
     write_raw(std::span(&byte, 1));
   }
-  const auto got = receive();
+  const auto got = far_->receive();
   ASSERT_TRUE(got && *got);
   EXPECT_EQ(text_of(*(*got)->message), "slow");
 }
@@ -80,7 +75,8 @@ TEST_F(Frames, lists_without_elements_are_whole_wherever_they_stand) {
     const auto buffers = builder.CreateVectorOfStructs(std::vector<Buffer>{});
     finish(builder, 1, Body::Reserved, CreateReserved(builder, outcome_list, buffers).Union());
     ASSERT_TRUE(near_->send(builder));
-    const auto got = receive();
+    auto got = far_->receive();
+    if (got && !*got) got = far_->receive();  // the end of the round before
     ASSERT_TRUE(got && *got) << outcomes;
     EXPECT_EQ((*got)->message->body_as_Reserved()->outcomes()->size(), outcomes);
   }
@@ -92,8 +88,8 @@ TEST_F(Frames, descriptors_come_with_the_frame_that_names_them) {
   auto plain = message(1, "none"), with = message(2, "one");
   ASSERT_TRUE(near_->send(plain));
   ASSERT_TRUE(near_->send(with, std::array{file.get()}));
-  EXPECT_TRUE((*receive())->descriptors.empty());
-  const auto got = receive();
+  EXPECT_TRUE((*far_->receive())->descriptors.empty());
+  const auto got = far_->receive();
   ASSERT_EQ((*got)->descriptors.size(), 1u);
   std::array<char, 3> text{};
   EXPECT_EQ(::pread((*got)->descriptors[0].get(), text.data(), 3, 0), 3);
@@ -106,11 +102,11 @@ TEST_F(Frames, what_the_socket_does_not_take_is_queued_and_goes_on) {
     ASSERT_TRUE(near_->send(builder));
   }
   for (size_t id = 1; id <= sent; ++id) {
-    auto got = receive();
+    auto got = far_->receive();
     ASSERT_TRUE(got);
     if (!*got) {
       ASSERT_TRUE(near_->flush());
-      got = receive();
+      got = far_->receive();
     }
     ASSERT_TRUE(*got);
     EXPECT_EQ((*got)->message->id(), id);
@@ -122,12 +118,12 @@ TEST_F(Frames, what_the_socket_does_not_take_is_queued_and_goes_on) {
 TEST_F(Frames, a_length_of_two_gigabytes_is_refused_before_any_memory_is_taken) {
   auto header = encode({0x7FFF'FFF8, 0});
   write_raw(header);
-  EXPECT_EQ(receive().error().code, Code::kLimitExceeded);
+  EXPECT_EQ(far_->receive().error().code, Code::kLimitExceeded);
 }
 
 TEST_F(Frames, garbage_is_refused) {
   write_raw(std::vector<std::byte>(64, std::byte{0x5A}));
-  EXPECT_EQ(receive().error().code, Code::kCorrupt);
+  EXPECT_EQ(far_->receive().error().code, Code::kCorrupt);
 }
 
 TEST_F(Frames, a_message_whose_offsets_point_outside_is_refused) {
@@ -135,23 +131,23 @@ TEST_F(Frames, a_message_whose_offsets_point_outside_is_refused) {
   auto bytes = frame_of(builder);
   bytes[kHeaderBytes] = bytes[kHeaderBytes + 1] = std::byte{0xFF};
   write_raw(bytes);
-  EXPECT_EQ(receive().error().code, Code::kCorrupt);
+  EXPECT_EQ(far_->receive().error().code, Code::kCorrupt);
 }
 
 TEST_F(Frames, a_message_that_names_a_body_and_has_none_is_refused) {
   flatbuffers::FlatBufferBuilder builder;
   builder.Finish(CreateMessage(builder, 1, Body::Reserve), MessageIdentifier());
   write_raw(frame_of(builder));
-  EXPECT_EQ(receive().error().code, Code::kCorrupt);
+  EXPECT_EQ(far_->receive().error().code, Code::kCorrupt);
 }
 
 TEST_F(Frames, a_peer_that_ends_in_the_middle_of_a_frame_has_closed) {
   auto builder = message(1, "half");
   const auto bytes = frame_of(builder);
   write_raw(std::span(bytes).first(bytes.size() / 2));
-  EXPECT_FALSE(*receive());
+  EXPECT_FALSE(*far_->receive());
   near_.reset();
-  EXPECT_EQ(receive().error().code, Code::kClosed);
+  EXPECT_EQ(far_->receive().error().code, Code::kClosed);
 }
 
 }  // namespace

@@ -43,7 +43,6 @@ class RawClient {
   }
   const wire::Message* next() {
     for (;;) {
-      socket_.readable();
       auto received = socket_.receive();
       if (!received) return nullptr;
       if (!*received) continue;
