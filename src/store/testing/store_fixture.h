@@ -46,6 +46,8 @@ class StoreTest : public ::testing::Test {
   }
   void TearDown() override {
     for (ScriptedTier* tier : tiers_) {
+      // What the test has just begun may not have reached the tier yet: nothing is held from here on.
+      tier->hold_writes = tier->hold_reads = tier->hold_removes = false;
       tier->release_writes();
       tier->release_reads();
       tier->release_removes();
