@@ -102,6 +102,12 @@ class Waiting final : public Pending {
   std::optional<Result<Reply>> reply_;
 };
 
+Connection::Make release_of(uint64_t hold) {
+  return [hold](Connection::Builder& builder, wire::KeyListWriter&) {
+    return wire::CreateRelease(builder, builder.CreateVector(&hold, 1)).Union();
+  };
+}
+
 uint64_t next_number() {
   static std::atomic<uint64_t> last{0};
   return ++last;
@@ -211,9 +217,7 @@ Result<void> Connection::tell(wire::Body type, const Make& make) {
 }
 
 void Connection::release(uint64_t hold) {
-  (void)tell(wire::Body::Release, [&](Builder& builder, wire::KeyListWriter&) {
-    return wire::CreateRelease(builder, builder.CreateVector(&hold, 1)).Union();
-  });
+  (void)tell(wire::Body::Release, release_of(hold));
 }
 
 void Connection::finish() {
@@ -342,13 +346,7 @@ void Connection::give_back(const wire::Message& answer) {
   if (const auto* const found = answer.body_as_Found()) hold = found->pin();
   if (const auto* const delivered = answer.body_as_Delivered()) hold = delivered->lease();
   if (const auto* const prefetching = answer.body_as_Prefetching()) hold = prefetching->prefetch();
-  if (hold != 0) {
-    (void)send(0, wire::Body::Release,
-               [&](Builder& builder, wire::KeyListWriter&) {
-                 return wire::CreateRelease(builder, builder.CreateVector(&hold, 1)).Union();
-               },
-               {});
-  }
+  if (hold != 0) (void)send(0, wire::Body::Release, release_of(hold), {});
   const auto* const reserved = answer.body_as_Reserved();
   if (reserved == nullptr || reserved->buffers() == nullptr) return;
   std::vector<uint64_t> numbers;

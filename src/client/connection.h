@@ -43,6 +43,18 @@ class Reply {
   std::vector<uint64_t> bytes_;  // aligned as the message is
 };
 
+// The reply if it is a T, or why there is none. Errors also: kCorrupt for an answer to something else.
+template <class T>
+Result<Reply> expect(Result<Reply> reply) {
+  if (reply && reply->as<T>() == nullptr) return fail(Code::kCorrupt, "the server answered something else");
+  return reply;
+}
+
+// The connection has ended, or the server does not answer: no refusal.
+inline bool is_away(const Error& error) {
+  return error.code == Code::kClosed || error.code == Code::kDeadline;
+}
+
 // Bytes of memory that the server shares, and what keeps them mapped.
 struct SharedBytes {
   std::shared_ptr<const memory::Mapping> mapping;

@@ -9,16 +9,14 @@ namespace terrace::client {
 
 Result<uint64_t> RegionList::tell(Connection& connection, const Region& region) const {
   const int fd = region.file.get();
-  const auto reply = connection.call(
+  const auto reply = expect<wire::Registered>(connection.call(
       wire::Body::RegisterRegion,
       [&](Connection::Builder& builder, wire::KeyListWriter&) {
         return wire::CreateRegisterRegion(builder, region.offset, region.bytes).Union();
       },
-      base::after(clock_.now(), patience_), std::span(&fd, 1));
+      base::after(clock_.now(), patience_), std::span(&fd, 1)));
   if (!reply) return std::unexpected(reply.error());
-  const auto* const registered = reply->as<wire::Registered>();
-  if (registered == nullptr) return fail(Code::kCorrupt, "the server answered something else");
-  return registered->region();
+  return reply->as<wire::Registered>()->region();
 }
 
 Result<RegionId> RegionList::add(Connection& connection, int fd, uint64_t offset, uint64_t bytes) {

@@ -9,10 +9,6 @@ namespace terrace::client {
 
 namespace {
 
-bool is_away(const Error& error) {
-  return error.code == Code::kClosed || error.code == Code::kDeadline;
-}
-
 int8_t wire_policy(const auto& policy) {
   return policy ? static_cast<int8_t>(*policy) : int8_t{-1};
 }
@@ -27,17 +23,15 @@ Result<LookupResult> RemoteStore::lookup(std::span<const Key> keys, bool pin) {
   nothing.reasons = missed(keys.size(), MissReason::kTierUnavailable);
   const auto connection = link_.get();
   if (connection == nullptr) return nothing;
-  const auto reply = connection->call(
+  const auto reply = expect<wire::Found>(connection->call(
       wire::Body::Lookup,
       [&](Connection::Builder& builder, wire::KeyListWriter& lists) {
         return wire::CreateLookup(builder, lists.write(builder, keys), pin).Union();
       },
-      deadline());
+      deadline()));
   if (!reply && is_away(reply.error())) return nothing;
   if (!reply) return std::unexpected(reply.error());
-  const auto* const found = reply->as<wire::Found>();
-  if (found == nullptr) return fail(Code::kCorrupt, "the server answered something else");
-  return lookup_result(*found, keys.size(), connection);
+  return lookup_result(*reply->as<wire::Found>(), keys.size(), connection);
 }
 
 Result<FamilyLookup> RemoteStore::lookup_families(std::span<const Key> families, const FamilyLayout& layout) {
@@ -45,7 +39,7 @@ Result<FamilyLookup> RemoteStore::lookup_families(std::span<const Key> families,
   const FamilyLookup nothing{0, missed(families.size(), MissReason::kTierUnavailable)};
   const auto connection = link_.get();
   if (connection == nullptr) return nothing;
-  const auto reply = connection->call(
+  const auto reply = expect<wire::Found>(connection->call(
       wire::Body::LookupFamilies,
       [&](Connection::Builder& builder, wire::KeyListWriter& lists) {
         std::vector<wire::FamilyGroup> groups;
@@ -53,12 +47,10 @@ Result<FamilyLookup> RemoteStore::lookup_families(std::span<const Key> families,
         const auto keys = lists.write(builder, families);
         return wire::CreateLookupFamilies(builder, keys, builder.CreateVectorOfStructs(groups)).Union();
       },
-      deadline());
+      deadline()));
   if (!reply && is_away(reply.error())) return nothing;
   if (!reply) return std::unexpected(reply.error());
-  const auto* const found = reply->as<wire::Found>();
-  if (found == nullptr) return fail(Code::kCorrupt, "the server answered something else");
-  auto result = lookup_result(*found, families.size(), connection);
+  auto result = lookup_result(*reply->as<wire::Found>(), families.size(), connection);
   return FamilyLookup{result.found, std::move(result.reasons)};
 }
 

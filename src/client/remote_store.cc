@@ -165,11 +165,10 @@ StoreStats RemoteStore::stats() const {
 
 // --- removals, and waiting
 
-Result<uint64_t> RemoteStore::removed(const Result<Reply>& reply) const {
+Result<uint64_t> RemoteStore::removed(Result<Reply> answer) const {
+  const auto reply = expect<wire::Removed>(std::move(answer));
   if (!reply) return std::unexpected(away_or(reply.error()));
-  const auto* const removed = reply->as<wire::Removed>();
-  if (removed == nullptr) return fail(Code::kCorrupt, "the server answered something else");
-  return removed->blocks();
+  return reply->as<wire::Removed>()->blocks();
 }
 
 Result<uint64_t> RemoteStore::remove(std::span<const Key> keys, bool erase) {

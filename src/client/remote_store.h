@@ -84,7 +84,7 @@ class RemoteStore final : public surface::Backend, public std::enable_shared_fro
                                              base::TimePoint deadline);
   Result<std::vector<ReserveAnswer>> answers_of(const wire::Reserved& reserved, const ReserveRequest& request,
                                                 const std::shared_ptr<Connection>& connection);
-  Result<uint64_t> removed(const Result<Reply>& reply) const;
+  Result<uint64_t> removed(Result<Reply> answer) const;
   Result<std::shared_ptr<RemoteGet>> begin_get(std::span<const Key> keys, const GetOptions& options,
                                                Recipient recipient);
   uint64_t prefetch_of(const GetOptions& options, const Connection& connection) const;

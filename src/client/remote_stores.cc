@@ -13,11 +13,6 @@ std::vector<ReserveAnswer> no_room(size_t blocks) {
   return std::vector<ReserveAnswer>(blocks);
 }
 
-// The server is away, or does not answer: what an engine does then it does for a full store as well.
-bool is_away(const Error& error) {
-  return error.code == Code::kClosed || error.code == Code::kDeadline;
-}
-
 }  // namespace
 
 Result<std::vector<ReserveAnswer>> RemoteStore::reserve(const ReserveRequest& request) {
@@ -33,7 +28,7 @@ Result<std::vector<ReserveAnswer>> RemoteStore::reserve(const ReserveRequest& re
   if (auto ok = check(request.blocks.size()); !ok) return std::unexpected(ok.error());
   const auto connection = link_.get();
   if (connection == nullptr) return no_room(request.blocks.size());
-  const auto reply = connection->call(
+  const auto reply = expect<wire::Reserved>(connection->call(
       wire::Body::Reserve,
       [&](Connection::Builder& builder, wire::KeyListWriter&) {
         const auto blocks = wire::write_blocks(builder, request.blocks);
@@ -41,12 +36,10 @@ Result<std::vector<ReserveAnswer>> RemoteStore::reserve(const ReserveRequest& re
                                    blocks, wait_ms)
             .Union();
       },
-      deadline);
+      deadline));
   if (!reply && is_away(reply.error())) return no_room(request.blocks.size());
   if (!reply) return std::unexpected(reply.error());
-  const auto* const reserved = reply->as<wire::Reserved>();
-  if (reserved == nullptr) return fail(Code::kCorrupt, "the server answered something else");
-  auto answers = answers_of(*reserved, request, connection);
+  auto answers = answers_of(*reply->as<wire::Reserved>(), request, connection);
   if (!answers && is_away(answers.error())) return no_room(request.blocks.size());
   return answers;
 }
@@ -152,7 +145,7 @@ Result<std::vector<ReserveOutcome>> RemoteStore::put(const ReserveRequest& reque
   const auto reply =
       connection == nullptr || !slices
           ? Result<Reply>(std::unexpected(connection == nullptr ? Error{Code::kClosed} : slices.error()))
-          : connection->call(
+          : expect<wire::Stored>(connection->call(
                 wire::Body::Put,
                 [&](Connection::Builder& builder, wire::KeyListWriter&) {
                   const auto blocks = wire::write_blocks(builder, request.blocks);
@@ -161,19 +154,17 @@ Result<std::vector<ReserveOutcome>> RemoteStore::put(const ReserveRequest& reque
                                          &wire::wire_key(request.parent), blocks, places, tag)
                       .Union();
                 },
-                deadline());
+                deadline()));
   if (!reply && is_away(reply.error())) {
     events_->end(tag);
     return outcomes;
   }
-  const auto* const stored = reply ? reply->as<wire::Stored>() : nullptr;
-  if (stored == nullptr) {
+  if (!reply) {
     events_->drop(tag);
-    return std::unexpected(reply ? Error{Code::kCorrupt, 0, "the server answered something else"}
-                                 : reply.error());
+    return std::unexpected(reply.error());
   }
   std::vector<Key> borrowed;
-  const auto known = wire::values_of(stored->outcomes());
+  const auto known = wire::values_of(reply->as<wire::Stored>()->outcomes());
   for (size_t i = 0; i < outcomes.size() && i < known.size(); ++i) {
     outcomes[i] = static_cast<ReserveOutcome>(known[i]);
     if (outcomes[i] == ReserveOutcome::kAccepted) borrowed.push_back(request.blocks[i].key);

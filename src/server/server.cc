@@ -70,7 +70,6 @@ class Server::State final : public Host {
     auto answer = told->get_future();
     asio::post(io_, [this, told] {
       ServerStats stats;
-      stats.sessions_ever = sessions_ever_;
       stats.l1_bytes_open = store_->l1_bytes_open();
       for (const auto& [number, client] : clients_) {
         ++(client.session->closed() ? stats.quarantined : stats.sessions);
@@ -172,7 +171,6 @@ class Server::State final : public Host {
     auto end = std::make_unique<asio::posix::stream_descriptor>(io_, process);
     const uint32_t number = free_numbers_.back();
     free_numbers_.pop_back();  // the session's end gives it back
-    ++sessions_ever_;
     Client client{std::make_shared<Session>(*this, std::move(frames), std::move(*peer), number),
                   std::move(end)};
     client.end->async_wait(asio::posix::stream_descriptor::wait_read,
@@ -219,7 +217,6 @@ class Server::State final : public Host {
   asio::steady_timer accept_timer_;
   std::map<uint32_t, Client> clients_;  // by number; quarantined ones too
   std::vector<uint32_t> free_numbers_;
-  uint64_t sessions_ever_ = 0;
   std::atomic<bool> has_ended_{false};
 };
 

@@ -38,11 +38,10 @@ struct SessionStats {
 };
 
 struct ServerStats {
-  uint64_t sessions = 0;      // connected
-  uint64_t quarantined = 0;   // whose socket has ended and whose process lives on
-  uint64_t leases = 0;        // of both
-  uint64_t reservations = 0;  // not committed yet
-  uint64_t sessions_ever = 0;
+  uint64_t sessions = 0;           // connected
+  uint64_t quarantined = 0;        // whose socket has ended and whose process lives on
+  uint64_t leases = 0;             // of both
+  uint64_t reservations = 0;       // not committed yet
   uint64_t l1_bytes_open = 0;      // of its budget, what memory was had for
   std::vector<SessionStats> each;  // connected and quarantined ones
 };

@@ -6,10 +6,6 @@
 
 namespace terrace::store {
 
-namespace {
-constexpr size_t kSlice = 64;  // blocks a background pass evicts before it lets others have the mutex
-}
-
 // The block left a tier. If nothing holds it any more, its story goes to the history.
 void StorageManager::left(BlockId block, MissReason reason) {
   const Block& entry = blocks_[block];
@@ -92,7 +88,10 @@ void StorageManager::check_watermarks() {
             (!state.shared && state.residency->evicts() && state.capacity > 0 &&
              static_cast<double>(used) > state.options.high_watermark * static_cast<double>(state.capacity));
   }
-  if (!above) return;
+  if (above) post_evict();
+}
+
+void StorageManager::post_evict() {
   evict_posted_ = true;
   executor_.post([self = shared_from_this()] { self->background_evict(); });
 }
@@ -109,13 +108,13 @@ void StorageManager::background_evict() {
   const auto share = [](double part, uint64_t of) {
     return static_cast<uint64_t>(part * static_cast<double>(of));
   };
-  bool done = evict_above(kSlice);  // those first
-  done = l1_->evict_to(share(options_.l1.low_watermark, l1_->budget()), kSlice) && done;
+  bool done = evict_above(kEvictionSlice);  // those first
+  done = l1_->evict_to(share(options_.l1.low_watermark, l1_->budget()), kEvictionSlice) && done;
   for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
     TierState& state = tier_state(tier);
     // What of a shared tier leaves is for those who share it; this process makes room only for its own.
     if (state.capacity == 0 || state.shared || !state.residency->evicts()) continue;
-    size_t slice = kSlice;  // what is left of it
+    size_t slice = kEvictionSlice;  // what is left of it
     const uint64_t goal = share(state.options.low_watermark, state.capacity);
     while (state.residency->payload_bytes() + state.residency->blocks() * record::kHeaderBytes > goal) {
       if (slice == 0) done = false;
@@ -127,10 +126,10 @@ void StorageManager::background_evict() {
   }
   // Else who waits for room would ask again, and be answered by another such pass, until its deadline.
   if (evictions() != before) progress_made();
-  evict_posted_ = !done;
+  evict_posted_ = false;
   if (!done) {
     TERRACE_PROBE("store.background_eviction_goes_on");
-    executor_.post([self = shared_from_this()] { self->background_evict(); });
+    post_evict();
   }
 }
 

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/hooks.h"
+#include "store/evict_above.h"
 
 namespace terrace::store {
 
@@ -313,20 +314,10 @@ bool L1::evict_to(uint64_t bytes, size_t count) {
 }
 
 bool L1::evict_above(size_t count) {
-  const TenantShares& shares = residency_.shares();
-  const std::vector<TenantId> tenants(shares.above().begin(), shares.above().end());
-  for (const TenantId tenant : tenants) {
-    while (shares[tenant].above() > 0) {
-      const Leaf leaf = free_leaf([&] { return residency_.coldest_leaf_of(tenant); });
-      if (!leaf) break;
-      if (count-- == 0) {
-        residency_.reconsider(*leaf);
-        return false;
-      }
-      evict_for_quota(*leaf);
-    }
-  }
-  return true;
+  return evict_above_quotas(
+      residency_, count,
+      [this](TenantId tenant) { return free_leaf([&] { return residency_.coldest_leaf_of(tenant); }); },
+      [this](BlockId leaf) { evict_for_quota(leaf); });
 }
 
 void L1::drain() {

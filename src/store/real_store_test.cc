@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -18,15 +17,14 @@
 
 #include <terrace/store.h>
 
+#include "io/test_support.h"
+
 namespace terrace {
 namespace {
 
 class RealStore : public ::testing::TestWithParam<IoChoice> {
  protected:
   void SetUp() override {
-    std::string name = std::filesystem::temp_directory_path() / "terrace-store-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
     options_.l1.budget = 32 << 20;
     TierOptions tier;
     tier.disk.paths = {directory_ + "/store"};
@@ -36,10 +34,7 @@ class RealStore : public ::testing::TestWithParam<IoChoice> {
     options_.get_timeout = std::chrono::seconds(60);
     options_.operation_timeout = std::chrono::seconds(60);
   }
-  void TearDown() override {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  void TearDown() override { store_.reset(); }
   void open() {
     store_.reset();
     auto store = Store::open(options_);
@@ -94,7 +89,8 @@ class RealStore : public ::testing::TestWithParam<IoChoice> {
     }
   }
 
-  std::string directory_;
+  const io::test::TempDirectory temporary_;
+  const std::string directory_ = temporary_.path();
   StoreOptions options_;
   std::unique_ptr<Store> store_;
   Key root_;

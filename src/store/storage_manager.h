@@ -351,6 +351,8 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   void check_watermarks() TERRACE_REQUIRES(mutex_);
   uint64_t evictions() const TERRACE_REQUIRES(mutex_);
   void background_evict() TERRACE_EXCLUDES(mutex_);
+  void post_evict() TERRACE_REQUIRES(mutex_);
+  static constexpr size_t kEvictionSlice = 64;  // blocks that leave before others get the mutex
 
   // --- tenants
   Result<void> check_quota(const std::string& tenant, const TenantQuota& quota) const

@@ -9,7 +9,17 @@ namespace {
 using testing::ScriptedTier;
 using testing::TenantTest;
 
-class TenantRules : public TenantTest {};
+class TenantRules : public TenantTest {
+ protected:
+  // A tenant that stores a hundred blocks, chain after chain.
+  void flood() {
+    as("flooder");
+    for (int i = 0; i < 20; ++i) {
+      store_chain(1000 + 5 * i, 5);
+      settle();
+    }
+  }
+};
 
 TEST_F(TenantRules, D2_usage_is_counted_by_tenant_and_tier) {
   open();
@@ -149,11 +159,7 @@ TEST_F(TenantRules, D2_a_quota_on_a_tier_is_kept_by_the_tenants_own_blocks) {
   quota("flooder", {.tiers = {{"tier1", 10 * kRecord}}});
   as("quiet");
   store_chain(1, 20);
-  as("flooder");
-  for (int i = 0; i < 20; ++i) {
-    store_chain(1000 + 5 * i, 5);
-    settle();
-  }
+  flood();
   EXPECT_EQ(usage("flooder").tiers[1].blocks, 10u);
   EXPECT_EQ(usage("flooder").tiers[1].evictions, 90u);
   EXPECT_EQ(usage("quiet").tiers[1].blocks, 20u);
@@ -167,11 +173,7 @@ TEST_F(TenantRules, D2_a_full_tier_of_others_is_not_for_who_has_all_of_its_quota
   quota("flooder", {.tiers = {{"tier1", 10 * kRecord}}});
   as("quiet");
   store_chain(1, 20);
-  as("flooder");
-  for (int i = 0; i < 20; ++i) {
-    store_chain(1000 + 5 * i, 5);
-    settle();
-  }
+  flood();
   EXPECT_EQ(usage("quiet").tiers[1].blocks, 20u);
   EXPECT_EQ(usage("flooder").tiers[1].blocks, 10u);
 }

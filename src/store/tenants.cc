@@ -1,15 +1,13 @@
 // Tenants (D2): whose block is whose, what each may use, and what leaves when it has more than that.
 #include <algorithm>
 
-#include "base/hooks.h"
+#include "store/evict_above.h"
 #include "store/flow_state.h"
 #include "store/storage_manager.h"
 
 namespace terrace::store {
 
 namespace {
-
-constexpr size_t kSlice = 64;  // blocks evicted before others get the mutex
 
 TenantShare telling(const TenantShares::Share& share) {
   return {share.bytes, share.blocks, share.above(), share.evictions, share.refusals};
@@ -85,7 +83,7 @@ Result<uint64_t> StorageManager::set_quota(const std::string& name, const Tenant
       tenants_.quota(tenant) = quota;
       apply_quota(tenant);
     }
-    const bool done = evict_above(kSlice);
+    const bool done = evict_above(kEvictionSlice);
     progress_made();
     if (done) return bytes_above(tenant);
   }
@@ -130,19 +128,9 @@ bool StorageManager::evict_above(size_t count) {
 
 bool StorageManager::evict_above(uint32_t tier, size_t count) {
   Residency& residency = residency_of(tier);
-  const std::vector<TenantId> tenants(residency.shares().above().begin(), residency.shares().above().end());
-  for (const TenantId tenant : tenants) {
-    while (residency.shares()[tenant].above() > 0) {
-      const auto leaf = residency.coldest_leaf_of(tenant);
-      if (!leaf) break;
-      if (count-- == 0) {
-        residency.reconsider(*leaf);
-        return false;
-      }
-      evict_for_quota(tier, *leaf);
-    }
-  }
-  return true;
+  return evict_above_quotas(
+      residency, count, [&](TenantId tenant) { return residency.coldest_leaf_of(tenant); },
+      [&](BlockId leaf) TERRACE_THREAD(no_thread_safety_analysis) { evict_for_quota(tier, leaf); });
 }
 
 bool StorageManager::evict_own(uint32_t tier, TenantId tenant, uint64_t bucket) {
@@ -160,9 +148,7 @@ void StorageManager::evict_for_quota(uint32_t tier, BlockId block) {
 }
 
 void StorageManager::check_quotas() {
-  if (evict_posted_ || !any_above()) return;
-  evict_posted_ = true;
-  executor_.post([self = shared_from_this()] { self->background_evict(); });
+  if (!evict_posted_ && any_above()) post_evict();
 }
 
 }  // namespace terrace::store

@@ -39,9 +39,14 @@ class ServerTest : public ::testing::Test {
   }
   // True once it holds; false when it does not within seconds.
   bool becomes(const std::function<bool(const server::ServerStats&)>& condition) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    return eventually([&] { return condition(server_->stats()); }, std::chrono::seconds(10));
+  }
+  static bool eventually(const std::function<bool()>& condition,
+                         std::chrono::seconds within = std::chrono::seconds(20)) {
+    const auto until = std::chrono::steady_clock::now() + within;
     while (std::chrono::steady_clock::now() < until) {
-      if (condition(server_->stats())) return true;
+      if (condition()) return true;
+      std::this_thread::yield();
     }
     return false;
   }
