@@ -51,20 +51,27 @@ bool SteadyLoad::ended(const Error& error, const char* what, Findings& findings)
   return false;
 }
 
-bool SteadyLoad::step(base::Random& random, LoadCounts& counts, Findings& findings) {
-  const std::vector<Key> keys = draw(random);
-  counts.steps++;
-  counts.asked += keys.size();
+// Verified.
+Result<Blocks> SteadyLoad::get(std::span<const Key> keys, Findings& findings) const {
   GetOptions within;
   within.timeout = kTimeout;
-  const auto blocks = store_.get(keys, within);
-  if (!blocks) return !ended(blocks.error(), "get", findings);
-  counts.delivered += blocks->size();
+  auto blocks = store_.get(keys, within);
+  if (!blocks) return blocks;
   for (const BlockView& view : blocks->views()) {
     const Verdict verdict = verify(view.key, view.bytes, kWriter);
     if (!verdict.right || verdict.writer != kWriter)
       findings.fail_wrong(describe(view.key, view.bytes, verdict));
   }
+  return blocks;
+}
+
+bool SteadyLoad::step(base::Random& random, LoadCounts& counts, Findings& findings) {
+  const std::vector<Key> keys = draw(random);
+  counts.steps++;
+  counts.asked += keys.size();
+  const auto blocks = get(keys, findings);
+  if (!blocks) return !ended(blocks.error(), "get", findings);
+  counts.delivered += blocks->size();
   if (blocks->size() == keys.size()) return true;
   std::vector<BlockSpec> missing;
   for (size_t i = blocks->size(); i < keys.size(); ++i) missing.push_back({keys[i], options_.bytes, {}, {}});
@@ -89,6 +96,17 @@ uint64_t SteadyLoad::present(uint64_t seed, uint64_t picks, Findings& findings) 
     const auto answer = store_.lookup(draw(random));
     if (answer) found += answer->found;
     if (!answer) (void)ended(answer.error(), "lookup", findings);
+  }
+  return found;
+}
+
+uint64_t SteadyLoad::fetched(uint64_t seed, uint64_t picks, Findings& findings) const {
+  base::Random random(seed);
+  uint64_t found = 0;
+  for (uint64_t i = 0; i < picks; ++i) {
+    const auto blocks = get(draw(random), findings);
+    if (blocks) found += blocks->size();
+    if (!blocks) (void)ended(blocks.error(), "get", findings);
   }
   return found;
 }

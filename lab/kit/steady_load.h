@@ -36,12 +36,15 @@ class SteadyLoad {
   bool step(base::Random& random, LoadCounts& counts, Findings& findings);
   // How many of the blocks that `picks` steps would ask for are there; touches nothing.
   uint64_t present(uint64_t seed, uint64_t picks, Findings& findings) const;
+  // How many of them gets bring, with their own bytes; stores nothing.
+  uint64_t fetched(uint64_t seed, uint64_t picks, Findings& findings) const;
 
   std::atomic<bool> stopping{false};
 
  private:
   std::vector<Key> draw(base::Random& random) const;
   bool ended(const Error& error, const char* what, Findings& findings) const;
+  Result<Blocks> get(std::span<const Key> keys, Findings& findings) const;
 
   Store& store_;
   const LoadOptions options_;

@@ -13,16 +13,15 @@
 #include "lab/kit/process_figures.h"
 #include "lab/kit/steady_load.h"
 #include "lab/rows/child_report.h"
+#include "lab/rows/growth.h"
 
 namespace terrace::lab {
 namespace {
 
 constexpr uint64_t kCycles = 1000;
 constexpr std::chrono::seconds kIdle{30}, kIdleQuick{5};
-constexpr uint64_t kCpuPerMille = 2;                // of the idle time, P14
-constexpr uint64_t kGrowthMost = 2 * base::kMiB;    // of resident memory, over all cycles
-constexpr uint64_t kStepsBefore = 400;              // so that there is something to be idle about
-constexpr std::chrono::milliseconds kSettle{1500};  // a group sync, and what it wakes
+constexpr uint64_t kStepsBefore = 400;  // so that there is something to be idle about
+constexpr uint64_t kJobs = 3;           // uring, psync, and a server
 
 struct IdleChild {
   std::string directory;
@@ -42,34 +41,16 @@ StoreOptions store_options(const IdleChild& child) {
   return options;
 }
 
-// Nothing grows from `before` to `after`.
-void compare(const ProcessFigures& before, const ProcessFigures& after, std::string_view when,
-             Findings& findings) {
-  const auto grew = [&](std::string_view what, uint64_t from, uint64_t to) {
-    if (to > from) findings.fail(fmt::format("{}: {} {} became {}", when, from, what, to));
-  };
-  grew("descriptors", before.descriptors, after.descriptors);
-  grew("threads", before.threads, after.threads);
-}
-
 void be_idle(Store& store, const IdleChild& child, Findings& findings) {
   SteadyLoad load(store, {.chains = 64});
   base::Random random(1);
   LoadCounts did;
   for (uint64_t step = 0; step < kStepsBefore; ++step) load.step(random, did, findings);
   (void)store.sync(std::chrono::seconds(20));
-  std::this_thread::sleep_for(kSettle);
+  std::this_thread::sleep_for(kIdleSettle);
   const ProcessFigures before = process_figures();
   std::this_thread::sleep_for(std::chrono::seconds(child.seconds));
-  const ProcessFigures after = process_figures();
-  compare(before, after, "idle", findings);
-  const auto used = static_cast<uint64_t>((after.cpu - before.cpu).count());
-  findings.count("max_cpu_per_million", used / child.seconds);
-  findings.count("max_wakeups_per_30_s",
-                 (after.voluntary_switches - before.voluntary_switches) * 30 / child.seconds);
-  if (used >= child.seconds * 1000 * kCpuPerMille) {
-    findings.fail(fmt::format("idle: {} us of processor time in {} s", used, child.seconds));
-  }
+  check_idle(before, process_figures(), child.seconds, "", findings);
 }
 
 bool open_and_close(const IdleChild& child, Findings& findings) {
@@ -84,46 +65,14 @@ bool open_and_close(const IdleChild& child, Findings& findings) {
   return true;
 }
 
-// The least or the most of each figure over some cycles.
-struct Range {
-  ProcessFigures least, most;
-  bool empty = true;
-
-  void take(const ProcessFigures& figures) {
-    if (empty) least = most = figures;
-    empty = false;
-    for (auto member : {&ProcessFigures::rss_bytes, &ProcessFigures::mappings, &ProcessFigures::descriptors,
-                        &ProcessFigures::threads}) {
-      least.*member = std::min(least.*member, figures.*member);
-      most.*member = std::max(most.*member, figures.*member);
-    }
-  }
-};
-
-// The first cycles fill what is kept for the next ones: stacks of threads, arenas of the allocator. Then a
-// leak of one thing a cycle has the last quarter begin above all that the first one saw; what merely comes
-// and goes does not.
 void open_and_close_often(const IdleChild& child, Findings& findings) {
-  const uint64_t warm = std::max<uint64_t>(100, child.cycles / 5), quarter = child.cycles / 4;
-  Range first, last;
-  for (uint64_t cycle = 0; cycle < child.cycles + warm; ++cycle) {
+  GrowthWatch watch(child.cycles);
+  for (uint64_t cycle = 0; cycle < watch.cycles(); ++cycle) {
     if (!open_and_close(child, findings)) return;
-    if (cycle >= warm && cycle < warm + quarter) first.take(process_figures());
-    if (cycle >= warm + child.cycles - quarter) last.take(process_figures());
+    if (watch.wants(cycle)) watch.take(cycle, process_figures());
   }
   findings.count("cycles", child.cycles);
-  compare(first.most, last.least, "after all cycles", findings);
-  if (is_sanitized()) return;
-  const uint64_t before = first.most.rss_bytes, after = last.least.rss_bytes;
-  const uint64_t grown = after > before ? after - before : 0;
-  findings.count("max_growth_kib", grown / base::kKiB);
-  if (last.least.mappings > first.most.mappings) {
-    findings.fail(
-        fmt::format("after all cycles: {} mappings became {}", first.most.mappings, last.least.mappings));
-  }
-  if (grown > kGrowthMost) {
-    findings.fail(fmt::format("after all cycles: resident memory grew by {} KiB", grown / base::kKiB));
-  }
+  watch.check("", findings);
 }
 
 int run_idle_child(const IdleChild& child) {
@@ -148,26 +97,36 @@ RunChild describe_idle_child(CLI::App& command) {
   return [options] { return run_idle_child(*options); };
 }
 
-// One job each for uring and psync.
+namespace {
+
+Findings idle_embedded(const RowOptions& options, bool uring, uint64_t seconds, uint64_t cycles) {
+  const auto directory =
+      std::filesystem::path(options.directory) / fmt::format("terrace-lab.idle.{}.{}", ::getpid(), uring);
+  std::filesystem::create_directories(directory);
+  ChildProcess child({options.program, "idle-child", "--dir", directory.string(), "--uring",
+                      uring ? "1" : "0", "--seconds", std::to_string(seconds), "--cycles",
+                      std::to_string(cycles)});
+  Findings findings = heard_from(child, directory.string() + "/report", std::chrono::minutes(9),
+                                 uring ? "uring" : "psync");
+  std::filesystem::remove_all(directory);
+  return findings;
+}
+
+}  // namespace
+
+// All at once: mostly they sleep.
 Findings run_idle(const RowOptions& options) {
   WorkerOptions workers = workers_of(options, 20);
-  workers.first = 0;
-  workers.count = 2;
+  workers.first = std::min(options.seed, kJobs) - 1;
+  workers.count = kJobs - workers.first;
+  workers.processes = kJobs;
   workers.job_limit = std::chrono::minutes(10);
-  workers.replay = [](uint64_t) { return std::string("terrace-lab run --row 20"); };
+  workers.replay = [](uint64_t job) { return fmt::format("terrace-lab run --row 20 --seed {}", job + 1); };
   const uint64_t cycles = count_of(options, kCycles);
   const auto seconds = static_cast<uint64_t>((options.quick ? kIdleQuick : kIdle).count());
   return run_jobs(workers, [&](uint64_t job) {
-    const auto directory =
-        std::filesystem::path(options.directory) / fmt::format("terrace-lab.idle.{}.{}", ::getpid(), job);
-    std::filesystem::create_directories(directory);
-    ChildProcess child({options.program, "idle-child", "--dir", directory.string(), "--uring",
-                        job == 0 ? "1" : "0", "--seconds", std::to_string(seconds), "--cycles",
-                        std::to_string(cycles)});
-    Findings findings = heard_from(child, directory.string() + "/report", std::chrono::minutes(9),
-                                   job == 0 ? "uring" : "psync");
-    std::filesystem::remove_all(directory);
-    return findings;
+    return job == 2 ? idle_served(options, seconds, cycles)
+                    : idle_embedded(options, job == 0, seconds, cycles);
   });
 }
 

@@ -19,6 +19,7 @@ namespace {
 constexpr uint64_t kRestarts = 100;
 constexpr uint64_t kRestartsPerDirectory = 10;
 constexpr uint64_t kHitsPerCent = 99;  // of before, P13
+constexpr uint64_t kServedEvery = 3, kServedFirst = 2;  // seeds whose directory is a server's
 constexpr std::chrono::seconds kStartLimit{60}, kEndLimit{60};
 
 std::string replay(uint64_t seed, uint64_t count) {
@@ -36,8 +37,9 @@ bool wait_until_it_works(ChildProcess& child, const std::filesystem::path& sign)
 
 // What was there before each stop against what was there after the next start, over all of them: a stop under
 // load may lose what L1 alone held, and one directory's few stops say little.
-void compare_hits(Findings& findings) {
-  const uint64_t before = findings.counted("compared_before"), after = findings.counted("compared_after");
+void compare_hits(const std::string& whose, Findings& findings) {
+  const uint64_t before = findings.counted(whose + "compared_before");
+  const uint64_t after = findings.counted(whose + "compared_after");
   if (after * 100 < before * kHitsPerCent) {
     findings.fail(fmt::format("row 19: {} hits before the stops, {} after the starts", before, after));
   }
@@ -77,7 +79,7 @@ Findings restarts(const RowOptions& options, uint64_t seed, uint64_t count) {
 
 Findings run_restart(const RowOptions& options) {
   const uint64_t count = count_of(options, kRestarts);
-  // Quick: a roomy and a full disk too.
+  // Quick: a roomy and a full disk too, one of them a server's.
   const uint64_t share = std::min(kRestartsPerDirectory, std::max<uint64_t>(1, count / 2));
   WorkerOptions workers = workers_of(options, 19);
   workers.count = (count + share - 1) / share;
@@ -86,10 +88,13 @@ Findings run_restart(const RowOptions& options) {
     return std::min(share, count - (seed - options.seed) * share);
   };
   workers.replay = [&](uint64_t seed) { return replay(seed, count_of_job(seed)); };
-  Findings findings =
-      run_jobs(workers, [&](uint64_t seed) { return restarts(options, seed, count_of_job(seed)); });
+  Findings findings = run_jobs(workers, [&](uint64_t seed) {
+    const bool is_served = seed % kServedEvery == kServedFirst;
+    return (is_served ? served_restarts : restarts)(options, seed, count_of_job(seed));
+  });
   findings.count("client_errors", 0);
-  compare_hits(findings);
+  compare_hits("", findings);
+  compare_hits("served_", findings);
   findings.add(open_golden_stores(options));
   return findings;
 }

@@ -14,8 +14,7 @@
 namespace terrace::lab {
 namespace {
 
-constexpr Timeout kDrain = std::chrono::seconds(2);    // P13
-constexpr std::chrono::milliseconds kDrainMost{4000};  // and what a busy machine adds
+constexpr Timeout kDrain = std::chrono::seconds(2);  // P13
 constexpr Timeout kRecovery = std::chrono::seconds(30);
 constexpr uint32_t kThreads = 3;
 constexpr uint64_t kPicks = 3000;  // of the sample that hit rates are taken from
@@ -26,20 +25,8 @@ struct RestartChild {
   uint64_t life = 0;
 };
 
-// Every other directory's disk is far too small for what is asked for.
-StoreOptions store_options(const RestartChild& child) {
-  StoreOptions options;
-  options.l1.budget = 8 * base::kMiB;
-  TierOptions disk;
-  disk.disk.paths = {child.directory + "/store"};
-  disk.disk.capacity = child.seed % 2 == 0 ? 256 * base::kMiB : 24 * base::kMiB;
-  disk.disk.io = child.seed / 2 % 2 == 0 ? IoChoice::kAuto : IoChoice::kPsync;
-  options.tiers = {disk};
-  return options;
-}
-
 void check_second_is_refused(const RestartChild& child, Findings& findings) {
-  const auto second = Store::open(store_options(child));
+  const auto second = Store::open(restart_store(child.seed, child.directory));
   if (second) return findings.fail("a second store opened the same directory");
   if (second.error().error.code != Code::kInUse) {
     findings.fail("a second store was refused, but not as in use: " + second.error().message);
@@ -67,7 +54,7 @@ void close_under_load(Store& store, SteadyLoad& load, Findings& findings) {
 }
 
 void live(Store& store, const RestartChild& child, Findings& findings) {
-  SteadyLoad load(store, {.seed = child.seed, .chains = 768, .bytes = 16 * base::kKiB});
+  SteadyLoad load(store, restart_load(child.seed));
   if (!store.wait_recovered(kRecovery)) findings.fail("it did not recover");
   if (child.life > 0) findings.count("found_after", load.present(child.seed, kPicks, findings));
   check_second_is_refused(child, findings);
@@ -87,7 +74,7 @@ int run_restart_child(const RestartChild& child) {
   sigaddset(&set, SIGTERM);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   Findings findings;
-  auto store = Store::open(store_options(child));
+  auto store = Store::open(restart_store(child.seed, child.directory));
   if (store) {
     live(**store, child, findings);
   } else {
@@ -97,6 +84,21 @@ int run_restart_child(const RestartChild& child) {
 }
 
 }  // namespace
+
+StoreOptions restart_store(uint64_t seed, const std::string& directory) {
+  StoreOptions options;
+  options.l1.budget = 8 * base::kMiB;
+  TierOptions disk;
+  disk.disk.paths = {directory + "/store"};
+  disk.disk.capacity = seed % 2 == 0 ? 256 * base::kMiB : 24 * base::kMiB;
+  disk.disk.io = seed / 2 % 2 == 0 ? IoChoice::kAuto : IoChoice::kPsync;
+  options.tiers = {disk};
+  return options;
+}
+
+LoadOptions restart_load(uint64_t seed) {
+  return {.seed = seed, .chains = 768, .bytes = 16 * base::kKiB};
+}
 
 RunChild describe_restart_child(CLI::App& command) {
   const auto options = std::make_shared<RestartChild>();

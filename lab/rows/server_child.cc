@@ -8,7 +8,9 @@
 
 #include "lab/rows/crash.h"
 #include "lab/rows/histories.h"
+#include "lab/rows/idle.h"
 #include "lab/rows/network.h"
+#include "lab/rows/restart.h"
 #include "lab/rows/server_process.h"
 #include "server/server.h"
 
@@ -23,7 +25,9 @@ struct Scene {
 constexpr std::array kScenes{
     Scene{"crash", served_crash_store},
     Scene{"histories", history_store},
+    Scene{"idle", served_idle_store},
     Scene{"network", network_store},
+    Scene{"restart", served_restart_store},
 };
 
 int serve(const ServedStore& served) {
