@@ -86,6 +86,8 @@ class Client {
   void abandon();
   void set_complete(bool complete) { options_.complete = complete; }
   void set_power_was_cut() { options_.power_was_cut = true; }
+  // Of one that outlives its server: something was killed.
+  void set_killed() { options_.pristine = false; }
   uint64_t operations() const { return operations_; }
 
  private:

@@ -104,12 +104,19 @@ Outcome<void> Machine::start() {
     mock_ = mock.get();
     parts.tiers.insert(options_.mock->first ? parts.tiers.begin() : parts.tiers.end(), std::move(mock));
   }
-  parts.segments = options_.arena_fill ? filled_segments(*options_.arena_fill) : memory::heap_segments();
+  parts.segments = segments();
   auto manager = store::StorageManager::create(options_.store, std::move(parts));
   if (!manager) return std::unexpected(manager.error());
   manager_ = *manager;
   store_ = std::make_unique<Store>(std::move(*manager));
   return {};
+}
+
+// Of shared memory as much as is asked for: what a run does does not follow from what else this machine does.
+std::unique_ptr<memory::SegmentSource> Machine::segments() const {
+  if (options_.shared_memory)
+    return memory::shared_segments([] { return memory::FreeMemory{.bytes = UINT64_MAX}; });
+  return options_.arena_fill ? filled_segments(*options_.arena_fill) : memory::heap_segments();
 }
 
 std::vector<io::SchedulerStats> Machine::io_stats() const {

@@ -19,6 +19,9 @@
 #include "tier/disk/options.h"
 #include "tier/mock/mock_tier.h"
 
+namespace terrace::memory {
+class SegmentSource;
+}
 namespace terrace::store {
 class StorageManager;
 }
@@ -44,6 +47,7 @@ struct MachineOptions {
   base::Duration latency = std::chrono::microseconds(80);
   double bytes_per_ns = 2.0;
   std::optional<std::byte> arena_fill{};  // what the arena's memory begins with; absent: zeros
+  bool shared_memory = false;             // L1's, so that clients of a server can map it
 };
 
 class Machine {
@@ -58,6 +62,8 @@ class Machine {
   // Starts a store on what the disk holds. Errors: as Store::open.
   Outcome<void> start();
   Store& store() { return *store_; }
+  // What is behind it, for a server. Null while no store runs.
+  std::shared_ptr<store::StorageManager> manager() const { return manager_.lock(); }
   bool running() const { return store_ != nullptr; }
   // Ends the store in order. Handles into it must be gone. Returns what close() abandoned, UINT64_MAX for an
   // error.
@@ -93,6 +99,7 @@ class Machine {
 
  private:
   struct Process;
+  std::unique_ptr<memory::SegmentSource> segments() const;
 
   MachineOptions options_;
   base::VirtualExecutor executor_;

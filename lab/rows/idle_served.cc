@@ -62,7 +62,6 @@ class EquippedClient {
     pin_.release();
     answers_.clear();
   }
-  // As its last call; else the server takes it back by itself.
   void unregister(Findings& findings) {
     const auto left = store_->unregister_region(region_);
     if (!left) findings.fail(fmt::format("unregister_region: {}", to_string(left.error())));
@@ -151,7 +150,7 @@ class IdleServer {
     check_idle(clients, process_figures(), seconds_, "client_", findings_);
   }
 
-  // Every other one goes without a word, with all that it holds.
+  // Every other one leaves its region for the server to take back.
   void come_and_go_often() {
     GrowthWatch server(cycles_), clients(cycles_);
     for (uint64_t cycle = 0; cycle < server.cycles() && findings_.clean(); ++cycle) {

@@ -11,8 +11,9 @@ namespace {
 
 constexpr uint64_t kFullSeeds = 2000;
 constexpr uint64_t kOps = 5000;
-constexpr uint64_t kReplayEvery = 20;  // seeds run twice
+constexpr uint64_t kReplayEvery = 19;  // seeds run twice; no multiple of the next ones: of every kind some
 constexpr uint64_t kQuotasEvery = 5;
+constexpr uint64_t kServedEvery = 4, kServedFirst = 3;
 
 std::string replay(int row, uint64_t seed, uint64_t ops, const std::vector<std::string>& without) {
   std::string text = fmt::format("terrace-lab run --row {} --seed {} --count 1 --ops {}", row, seed, ops);
@@ -35,6 +36,7 @@ void add_replays(const SimulationPlan& plan, const RowOptions& options, Findings
 SimulationPlan plan_of(uint64_t seed, uint64_t ops) {
   SimulationPlan plan{.row = 1, .seed = seed, .ops = ops, .scenario = draw_scenario(seed)};
   plan.scenario.quotas = seed % kQuotasEvery == 2;
+  if (seed % kServedEvery == kServedFirst) serve(plan.scenario, seed);
   return plan;
 }
 

@@ -202,6 +202,15 @@ Scenario draw_scenario(uint64_t seed) {
   return scenario;
 }
 
+// Who runs the server changes the mode. Each client fills segments of its own.
+void serve(Scenario& scenario, uint64_t seed) {
+  base::Random random(seed ^ 0x5E12);
+  scenario.served = scenario.machine.shared_memory = true;
+  scenario.switches = false;
+  scenario.drops = !random.one_in(3);
+  scenario.machine.store.l1.budget *= kServedL1;
+}
+
 std::string describe(const Scenario& scenario) {
   const Catalog catalog(scenario.catalog);
   const MachineOptions& machine = scenario.machine;
@@ -223,6 +232,7 @@ std::string describe(const Scenario& scenario) {
                   scenario.switches ? " and staging" : "", machine.store.l1.eviction,
                   machine.disk_rules.store_policy, machine.disk_rules.eviction, machine.disk_rules.admission);
   if (scenario.resizes) text += "; another size in each life";
+  if (scenario.served) text += scenario.drops ? "; a server, and connections that end" : "; a server";
   if (scenario.quotas) text += "; tenants have quotas";
   if (scenario.full_device) text += "; the device fills up";
   for (size_t i = 0; i < io::kFaultKinds; i++) {

@@ -11,6 +11,8 @@
 
 namespace terrace::lab {
 
+inline constexpr uint64_t kServedL1 = 2;  // times the budget of a store without a server
+
 struct Scenario {
   CatalogOptions catalog;
   MachineOptions machine;
@@ -23,6 +25,8 @@ struct Scenario {
   bool removes = true;
   bool switches = false;     // between the modes cache and staging, now and then
   bool quotas = false;       // tenants have some, others now and then; of row 1 only
+  bool served = false;       // the clients are a server's; of row 1 only
+  bool drops = false;        // connections end, clients die, and the server ends under those that live on
   bool resizes = false;      // L1, and a disk that is not roomy, have another size in each life
   uint32_t fair_one_in = 4;  // stretches without faults; 0: none
   uint32_t lives = 1;
@@ -36,6 +40,8 @@ struct Scenario {
 };
 
 Scenario draw_scenario(uint64_t seed);
+// The same store, of a server.
+void serve(Scenario& scenario, uint64_t seed);
 // L1's budget for blocks of this catalog.
 uint64_t draw_l1_budget(const CatalogOptions& catalog, base::Random& random);
 std::string describe(const Scenario& scenario);

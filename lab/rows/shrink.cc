@@ -38,6 +38,11 @@ constexpr std::array kParts{
          }},
     Part{"removals", [](Scenario& scenario) { scenario.removes = false; }},
     Part{"resizes", [](Scenario& scenario) { scenario.resizes = false; }},
+    Part{"drops", [](Scenario& scenario) { scenario.drops = false; }},
+    Part{"server",
+         [](Scenario& scenario) {
+           scenario.served = scenario.drops = scenario.machine.shared_memory = false;
+         }},
     Part{"quotas", [](Scenario& scenario) { scenario.quotas = false; }},
     Part{"mode-changes", [](Scenario& scenario) { scenario.switches = false; }},
     Part{"policies",

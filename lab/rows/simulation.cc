@@ -8,10 +8,11 @@
 
 #include "base/bytes.h"
 #include "lab/kit/client.h"
+#include "lab/kit/simulated_server.h"
 #include "lab/rows/power_ledger.h"
 #include "lab/rows/scenario.h"
+#include "lab/rows/store_checks.h"
 #include "lab/rows/tenant_quotas.h"
-#include "record/record.h"
 
 namespace terrace::lab {
 namespace {
@@ -21,6 +22,7 @@ constexpr Timeout kReadTimeout = std::chrono::seconds(30);
 constexpr Timeout kDrainTimeout = std::chrono::seconds(60);
 constexpr base::Duration kPatience = std::chrono::seconds(120);
 constexpr int kSlowestChain = 32;  // operations of a slow tier one after the other
+constexpr int kReconnectTries = 1000;
 
 class Simulation {
  public:
@@ -47,6 +49,7 @@ class Simulation {
                                                         .owners = scenario_.clients,
                                                         .removes = scenario_.removes});
     }
+    if (scenario_.served) server_ = std::make_unique<SimulatedServer>(machine_.time(), seed_ ^ 0x5E44E4);
   }
 
   SeedOutcome run() {
@@ -84,7 +87,7 @@ class Simulation {
     const auto& disk = scenario_.machine.disk;
     const uint64_t least = disk.paths.size() * 3 * disk.segment_bytes;
     if (!scenario_.roomy) capacity_ = std::max(least, disk.capacity_bytes * (1 + random_.below(8)) / 4);
-    const uint64_t l1 = draw_l1_budget(scenario_.catalog, random_);
+    const uint64_t l1 = draw_l1_budget(scenario_.catalog, random_) * (scenario_.served ? kServedL1 : 1);
     machine_.resize(capacity_, l1);
     findings_.count("resizes");
     say(fmt::format("disk {}, L1 {}", base::format_size(capacity_), base::format_size(l1)));
@@ -108,17 +111,19 @@ class Simulation {
     }
     findings_.count("lives");
     ledger_.begin_life();
+    if (server_ != nullptr) server_->open(machine_.manager());
     for (uint32_t space = 0; space < catalog_.spaces(); space++) {
       const auto root = machine_.store().open_namespace(catalog_.space(space));
       if (!root || *root != catalog_.root(space)) fail("open_namespace: another root");
     }
     for (uint32_t i = 0; scenario_.quotas && i < catalog_.spaces(); i++) change_a_quota();
-    make_clients();
+    clients_.empty() ? make_clients() : find_the_server();
+    if (!findings_.clean()) return false;
     // Lookups are answered while recovery runs; nothing is owed yet.
     for (const auto& client : clients_) client->set_complete(false);
     const bool untouched = random_.one_in(2);
     if (!untouched) work_while_recovering();
-    if (!machine_.store().wait_recovered(kRecoveryTimeout)) fail("recovery did not end");
+    if (!store_of(0).wait_recovered(kRecoveryTimeout)) fail("recovery did not end");
     for (const auto& client : clients_) client->set_complete(complete_);
     // What a power cut left is strictly owed only before anything stored since then was said to be there
     // already.
@@ -147,7 +152,36 @@ class Simulation {
     for (const auto& client : clients_) client->set_power_was_cut();
   }
 
+  Store& store_of(size_t client) {
+    return server_ == nullptr ? machine_.store() : processes_[client]->store();
+  }
+
   void make_clients() {
+    for (uint32_t number = 0; number < scenario_.clients; number++) {
+      processes_.push_back(nullptr);
+      clients_.push_back(nullptr);
+      make_client(number);
+    }
+  }
+
+  void make_client(uint32_t number) {
+    if (server_ != nullptr && !connect(number)) return;
+    ClientOptions how = client_options();
+    how.number = number;
+    how.seed = seed_ + number;
+    // One of them changes the mode; the others are told the one that promises less.
+    how.switches = scenario_.switches && number == 0;
+    how.mode = scenario_.switches && number > 0 ? L1Mode::kStaging : scenario_.machine.store.l1.mode;
+    ClientHooks hooks;
+    hooks.observe = [this](uint64_t value) { machine_.time().trace(value); };
+    hooks.durable = [this](uint32_t block, Writer) { ledger_.durable(block); };
+    hooks.removed = [this](uint32_t block, Writer before) { ledger_.removed(block, before); };
+    hooks.synced = [this] { ledger_.synced(); };
+    clients_[number] = std::make_unique<Client>(store_of(number), catalog_, expected_, machine_.time(),
+                                                findings_, how, hooks);
+  }
+
+  ClientOptions client_options() const {
     ClientOptions how;
     how.tiers = machine_.tiers();
     how.durable_tier = machine_.disk_tier();
@@ -155,24 +189,66 @@ class Simulation {
     how.pristine = !scenario_.lies && findings_.counted("kills") + findings_.counted("power_cuts") == 0;
     how.complete = complete_;
     how.instant = true;
-    how.slack = std::chrono::microseconds(1);
+    // On the wire a deadline is in whole milliseconds.
+    how.slack = scenario_.served ? std::chrono::microseconds(1001) : std::chrono::microseconds(1);
+    how.served = scenario_.served;
+    how.server_ends = scenario_.drops;
+    how.alone = !scenario_.drops;
     how.patience = patience_;
     how.verbose = verbose_;
     how.context = fmt::format("seed {} life {} ", seed_, findings_.counted("lives"));
-    ClientHooks hooks;
-    hooks.observe = [this](uint64_t value) { machine_.time().trace(value); };
-    hooks.durable = [this](uint32_t block, Writer) { ledger_.durable(block); };
-    hooks.removed = [this](uint32_t block, Writer before) { ledger_.removed(block, before); };
-    hooks.synced = [this] { ledger_.synced(); };
-    for (uint32_t number = 0; number < scenario_.clients; number++) {
-      how.number = number;
-      how.seed = seed_ + number;
-      // One of them changes the mode; the others are told the one that promises less.
-      how.switches = scenario_.switches && number == 0;
-      how.mode = scenario_.switches && number > 0 ? L1Mode::kStaging : scenario_.machine.store.l1.mode;
-      clients_.push_back(std::make_unique<Client>(machine_.store(), catalog_, expected_, machine_.time(),
-                                                  findings_, how, hooks));
+    return how;
+  }
+
+  // --- a server's clients
+
+  bool connect(uint32_t number) {
+    std::string why;
+    processes_[number] = server_->start_client(fmt::format("client {}", number), why);
+    if (processes_[number] == nullptr) fail("connect: " + why);
+    for (uint32_t space = 0; processes_[number] != nullptr && space < catalog_.spaces(); space++) {
+      if (!processes_[number]->store().open_namespace(catalog_.space(space))) fail("open_namespace");
     }
+    return processes_[number] != nullptr;
+  }
+
+  // Those that outlived the last server: by themselves, in calls.
+  void find_the_server() {
+    for (const auto& client : clients_) client->set_killed();
+    for (uint32_t number = 0; number < clients_.size(); number++) {
+      for (int tries = 0; store_of(number).stats().tiers.empty(); tries++) {
+        if (tries == kReconnectTries) return fail("a client does not connect again");
+        machine_.time().run_for(std::chrono::milliseconds(20));
+      }
+    }
+    findings_.count("reconnects", clients_.size());
+  }
+
+  // Its process dies with all that it holds; another takes its place.
+  void lose_a_client() {
+    findings_.count("clients_killed");
+    const auto number = static_cast<uint32_t>(random_.below(clients_.size()));
+    say(fmt::format("client {} is killed", number));
+    processes_[number]->die();
+    clients_[number]->abandon();
+    clients_[number].reset();
+    make_client(number);
+    if (findings_.counted("power_cuts") > 0) power_was_cut();
+  }
+
+  // Leases of connections that ended stay until their process has ended: so all of them do, in order.
+  void renew_clients() {
+    wait_for_what_is_owed(false);
+    for (const auto& client : clients_) client->leave();
+    clients_.clear();
+    processes_.clear();
+    make_clients();
+    if (findings_.counted("power_cuts") > 0) power_was_cut();
+  }
+
+  void disturb_server() {
+    if (random_.one_in(300)) server_->drop_one();
+    if (random_.one_in(1000)) lose_a_client();
   }
 
   // After a restart: each block alone. With `settle` what is found now stays, and what is gone stays gone:
@@ -215,7 +291,8 @@ class Simulation {
   }
 
   void work(uint64_t count, bool recovering) {
-    for (uint64_t i = 0; i < count; i++) {
+    if (server_ != nullptr) server_->drop_in_calls(scenario_.drops);
+    for (uint64_t i = 0; i < count && (server_ == nullptr || findings_.clean()); i++) {
       const size_t turn = random_.below(clients_.size());
       const Operation operation = workloads_[turn].next();
       clients_[turn]->run(operation);
@@ -226,6 +303,7 @@ class Simulation {
       check_walls();
       if (!recovering && i % 64 == 0) check_stats();
     }
+    if (server_ != nullptr) server_->drop_in_calls(false);
   }
 
   void pass_time(const Operation& operation) {
@@ -254,6 +332,7 @@ class Simulation {
     }
     if (scenario_.lies && random_.one_in(200)) rot();
     if (scenario_.quotas && random_.one_in(100)) change_a_quota();
+    if (scenario_.drops) disturb_server();
   }
 
   void change_a_quota() {
@@ -284,23 +363,8 @@ class Simulation {
 
   void check_stats() {
     const StoreStats stats = machine_.store().stats();
-    uint64_t misses = 0;
-    for (const uint64_t count : stats.misses) misses += count;
-    if (misses != stats.keys_asked - stats.keys_delivered) {
-      fail(fmt::format("{} asked, {} delivered, {} misses", stats.keys_asked, stats.keys_delivered, misses));
-    }
-    for (const TierStats& tier : stats.tiers) {
-      const bool over = tier.capacity_bytes > 0 && !surplus_may_stay() &&
-                        std::max(tier.used_bytes, tier.allocated_bytes) > tier.capacity_bytes;
-      if (over) {
-        fail(fmt::format("{}: {} used, {} allocated of {}", tier.name, tier.used_bytes, tier.allocated_bytes,
-                         tier.capacity_bytes));
-      }
-    }
-    const uint64_t bound = scenario_.machine.store.store_bytes_in_flight;
-    if (bound > 0 && stats.writes_in_flight_bytes > bound) {
-      fail(fmt::format("{} bytes on their way to tiers, {} allowed", stats.writes_in_flight_bytes, bound));
-    }
+    const uint64_t most = scenario_.machine.store.store_bytes_in_flight;
+    for (const std::string& wrong : check_sums(stats, most, surplus_may_stay())) fail(wrong);
     const TierStats& disk = stats.tiers[machine_.disk_tier()];
     if (complete_ && disk.evictions + disk.evicted_segments > 0) fail("a roomy disk tier evicted");
     if (scenario_.quotas) check_shares();
@@ -308,13 +372,16 @@ class Simulation {
 
   void end_life(bool last) {
     const uint64_t kind = last ? 0 : random_.below(4);
-    if (kind == 0)
+    if (kind == 0 && !last && scenario_.drops && random_.one_in(2))
+      stop_under_load();
+    else if (kind == 0)
       close_in_order();
     else if (kind == 3)
       cut_power();
     else
       kill();
     machine_.time().run_for(std::chrono::seconds(20));
+    poll();
     if (!machine_.store_is_gone()) {
       findings_.count("leaks");
       fail("the store is still referenced after its end");
@@ -329,26 +396,53 @@ class Simulation {
     findings_.count("closes");
     set_weather(false);
     for (const auto& client : clients_) client->release_all();
+    if (server_ != nullptr) renew_clients();
     drain();
     prefetch_once_more();
     check_leaks();
     for (const auto& client : clients_) client->leave();
     clients_.clear();
-    const uint64_t abandoned = machine_.stop(kDrainTimeout);
-    if (abandoned != 0) fail(fmt::format("close abandoned {}", abandoned));
-    ledger_.synced();
-    ledger_.end_life(scenario_.machine.disk.sync_interval, true);
+    processes_.clear();
+    stop();
     say("closed");
   }
 
-  void drain() {
+  // SIGTERM while its clients work: they go on with the next one.
+  void stop_under_load() {
+    findings_.count("stops_under_load");
+    set_weather(false);
+    poll();
+    stop();
+    say("stopped under load");
+  }
+
+  void stop() {
+    if (server_ != nullptr) server_->end();
+    const uint64_t abandoned = machine_.stop(kDrainTimeout);
+    if (abandoned != 0) fail(fmt::format("close abandoned {}", abandoned));
+    release_server();
+    ledger_.synced();
+    ledger_.end_life(scenario_.machine.disk.sync_interval, true);
+  }
+
+  void release_server() {
+    if (server_ == nullptr) return;
+    if (const uint64_t left = server_->release(); left > 0)
+      leaked(fmt::format("{} sessions that would not go", left));
+  }
+
+  // With `all`, also for writes nobody asked to be told of, and loads that were left to end by themselves.
+  void wait_for_what_is_owed(bool all) {
     const base::TimePoint until = machine_.time().now() + patience_ + std::chrono::seconds(10);
-    // Writes nobody asked to be told of, and loads that were left to end by themselves, end too.
-    while ((owed() > 0 || held(machine_.store().stats()) > 0) && machine_.time().now() < until) {
+    while ((owed() > 0 || (all && held(machine_.store().stats()) > 0)) && machine_.time().now() < until) {
       machine_.time().run_for(std::chrono::milliseconds(10));
       poll();
     }
     if (owed() > 0) fail(fmt::format("{} operations never ended", owed()));
+  }
+
+  void drain() {
+    wait_for_what_is_owed(true);
     machine_.time().run_for(std::chrono::seconds(1));
     poll();
   }
@@ -372,23 +466,13 @@ class Simulation {
     return all;
   }
 
-  static uint64_t held(const StoreStats& stats) {
-    return stats.reservations + stats.reserved_bytes + stats.leased_blocks + stats.private_bytes +
-           stats.writes_in_flight_bytes;
-  }
-
   // Everything was released and has ended: nothing is held any more.
   void check_leaks() {
     check_stats();
     const StoreStats stats = machine_.store().stats();
     check_keys_asked(stats);
-    check_slots(stats);
-    if (held(stats) > 0) {
-      leaked(
-          fmt::format("{} reservations, {} bytes reserved, {} leases, {} private bytes, {} bytes in flight",
-                      stats.reservations, stats.reserved_bytes, stats.leased_blocks, stats.private_bytes,
-                      stats.writes_in_flight_bytes));
-    }
+    if (const auto wrong = check_slots(machine_.store(), machine_.disk_tier())) leaked(*wrong);
+    if (const auto wrong = check_nothing_is_held(stats)) leaked(*wrong);
     check_shares();
     for (const std::string& wrong : check_quotas(machine_.store(), scenario_.evicting_tiers())) leaked(wrong);
     // Nothing is leased: L1 can be emptied.
@@ -410,19 +494,9 @@ class Simulation {
   void check_keys_asked(const StoreStats& stats) {
     uint64_t asked = 0;
     for (const auto& client : clients_) asked += client->keys_asked();
-    if (!plan_.phase && stats.keys_asked != asked)
+    // What a server was never asked, it does not count.
+    if (!plan_.phase && server_ == nullptr && stats.keys_asked != asked)
       fail(fmt::format("{} keys were asked for, {} counted", asked, stats.keys_asked));
-  }
-
-  // The disk's used bytes are its blocks' records, no slot more.
-  void check_slots(const StoreStats& stats) {
-    const uint16_t tier = machine_.disk_tier();
-    uint64_t records = 0;
-    for (const StoredBlock& block : machine_.store().list({}, {}, catalog_.size())) {
-      if ((block.where >> tier & 1) != 0) records += record::record_bytes(block.bytes);
-    }
-    const uint64_t used = stats.tiers[tier].used_bytes;
-    if (used != records) leaked(fmt::format("the disk's slots hold {} bytes of {} in use", records, used));
   }
 
   void kill() {
@@ -445,12 +519,18 @@ class Simulation {
     bury();
   }
 
-  // The process is dead: nothing it still does reaches the disk, and nobody hears what it says.
+  // The process is dead: nothing it still does reaches the disk, and nobody hears what it says. A server's
+  // clients live on.
   void bury() {
     set_weather(false);
-    for (const auto& client : clients_) client->abandon();
-    clients_.clear();
+    if (server_ != nullptr) {
+      server_->cut_off();
+    } else {
+      for (const auto& client : clients_) client->abandon();
+      clients_.clear();
+    }
     machine_.bury();
+    release_server();
   }
 
   void fail(const std::string& what) {
@@ -480,6 +560,8 @@ class Simulation {
   const bool complete_;
   bool power_just_cut_ = false;
   Findings findings_;
+  std::unique_ptr<SimulatedServer> server_;                // absent: clients and store are one process
+  std::vector<std::unique_ptr<ClientProcess>> processes_;  // a server's clients
   std::vector<std::unique_ptr<Client>> clients_;
 };
 

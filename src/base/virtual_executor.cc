@@ -52,7 +52,7 @@ bool VirtualExecutor::cancel(TimerId timer) {
 bool VirtualExecutor::wait(Event& event, TimePoint deadline) {
   if (running_) return event.is_set();
   while (!event.is_set()) {
-    if (step()) continue;  // what is due at the deadline itself still counts
+    if (turn()) continue;  // what is due at the deadline itself still counts
     if (now_ >= deadline) return false;
     const TimePoint next = std::min(next_timer(), deadline);
     TERRACE_ASSERT(next != kForever && "a simulated wait that nothing can end");
@@ -63,7 +63,7 @@ bool VirtualExecutor::wait(Event& event, TimePoint deadline) {
 
 void VirtualExecutor::run_ready() {
   TERRACE_ASSERT(!running_);
-  while (step()) {
+  while (turn()) {
   }
 }
 
@@ -105,6 +105,13 @@ bool VirtualExecutor::step() {
   ready_.pop_front();
   run_one(next.sequence, std::move(next.task));
   return true;
+}
+
+bool VirtualExecutor::turn() {
+  if (beside_ == nullptr) return step();
+  const bool first = random_.one_in(4);
+  if (first && beside_()) return true;
+  return step() || (!first && beside_());
 }
 
 void VirtualExecutor::advance(TimePoint time) {

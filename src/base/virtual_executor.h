@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <thread>
 #include <tuple>
@@ -38,6 +39,10 @@ class VirtualExecutor final : public Executor, public Clock {
   // it asserts.
   bool wait(Event& event, TimePoint deadline) override;
 
+  // What is simulated beside the tasks, as sockets and who reads them: called while no task runs, now and
+  // then and always before time moves. True when it did something; it may post, and wait. Empty: nothing.
+  void run_beside(std::function<bool()> beside) { beside_ = std::move(beside); }
+
   // What is ready or due now; time stands still.
   void run_ready();
   // Everything up to `time`, which is then the present.
@@ -65,6 +70,7 @@ class VirtualExecutor final : public Executor, public Clock {
   bool timer_due() const { return !timers_.empty() && std::get<0>(timers_.begin()->first) <= now_; }
   TimePoint next_timer() const { return timers_.empty() ? kForever : std::get<0>(timers_.begin()->first); }
   bool step();                   // runs one task; false: nothing is ready or due
+  bool turn();                   // a step, or what is beside
   void advance(TimePoint time);  // the present becomes `time`
   void run_one(uint64_t sequence, Task task);
 
@@ -73,6 +79,7 @@ class VirtualExecutor final : public Executor, public Clock {
   std::deque<Ready> ready_;
   std::map<TimerKey, Task> timers_;
   std::unordered_map<TimerId, TimerKey> timer_keys_;
+  std::function<bool()> beside_;
   uint64_t last_sequence_ = 0;  // of tasks and timers together; a TimerId is one
   uint64_t tasks_run_ = 0;
   uint64_t tasks_at_this_time_ = 0;

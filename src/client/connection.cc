@@ -1,17 +1,13 @@
 #include "client/connection.h"
 
-#include <poll.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "wire/fields.h"
-#include "wire/socket_address.h"
 
 namespace terrace::client {
 
@@ -63,29 +59,6 @@ std::unexpected<Failure> refused(Code code, const std::string& path, const std::
   return failure(code, "server " + path + ": " + why);
 }
 
-Outcome<io::Descriptor> connect_to(const std::string& path) {
-  const auto address = wire::socket_address(path);
-  if (!address) {
-    return refused(Code::kInvalidArgument, path,
-                   "a socket's path has 1 to " + std::to_string(wire::kSocketPathMax) + " bytes");
-  }
-  io::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.get() < 0) return refused(Code::kLimitExceeded, path, std::strerror(errno));
-  if (::connect(socket.get(), wire::generic(*address), sizeof *address) == 0) return socket;
-  switch (errno) {
-    case ENOENT:
-    case ECONNREFUSED:
-      return refused(Code::kNotFound, path, "nobody listens there; start one with terrace serve");
-    case EACCES:
-    case EPERM:
-      return refused(Code::kPermission, path, std::strerror(errno));
-    case EAGAIN:
-      return refused(Code::kBusy, path, "too many clients wait to be taken in");
-    default:
-      return refused(Code::kIo, path, std::strerror(errno));
-  }
-}
-
 // An answer for one who waits.
 class Waiting final : public Pending {
  public:
@@ -120,8 +93,9 @@ Reply::Reply(std::span<const std::byte> bytes)
   std::memcpy(bytes_.data(), bytes.data(), bytes.size());
 }
 
-Connection::Connection(wire::FrameSocket socket, OnEvent on_event, base::Clock& clock)
-    : clock_(clock),
+Connection::Connection(wire::FrameSocket socket, OnEvent on_event, const ClientParts& parts)
+    : clock_(*parts.clock),
+      wait_(parts.wait),
       process_(::getpid()),
       fd_(socket.fd()),
       on_event_(std::move(on_event)),
@@ -130,12 +104,12 @@ Connection::Connection(wire::FrameSocket socket, OnEvent on_event, base::Clock& 
 
 Connection::~Connection() = default;
 
-Outcome<std::shared_ptr<Connection>> Connection::open(const Options& options, base::Clock& clock,
+Outcome<std::shared_ptr<Connection>> Connection::open(const Options& options, const ClientParts& parts,
                                                       base::TimePoint deadline) {
-  auto socket = connect_to(options.path);
+  auto socket = parts.connect(options.path);
   if (!socket) return std::unexpected(socket.error());
   std::shared_ptr<Connection> connection(
-      new Connection(wire::FrameSocket(std::move(*socket)), options.on_event, clock));
+      new Connection(wire::FrameSocket(std::move(*socket)), options.on_event, parts));
   const auto welcome = connection->call(
       wire::Body::Hello,
       [&](Builder& builder, wire::KeyListWriter&) {
@@ -389,15 +363,13 @@ void Connection::unmap(std::span<const uint64_t> memories) {
 
 // Without the mutex, so that others can send meanwhile.
 bool Connection::wait_for_socket(base::TimePoint deadline) TERRACE_THREAD(no_thread_safety_analysis) {
-  const auto left = deadline == base::kForever ? std::chrono::milliseconds(-1)
-                                               : std::chrono::ceil<std::chrono::milliseconds>(
-                                                     std::max(deadline - clock_.now(), base::Duration(0)));
-  constexpr auto kLongest = std::chrono::milliseconds(60'000);
-  pollfd ready{socket_.fd(), static_cast<short>(POLLIN | (socket_.queued_bytes() > 0 ? POLLOUT : 0)), 0};
+  constexpr base::Duration kLongest = std::chrono::minutes(1);
+  const auto left = std::clamp<base::Duration>(deadline - clock_.now(), base::Duration(0), kLongest);
+  const bool to_write = socket_.queued_bytes() > 0;
   mutex_.unlock();
-  const int found = ::poll(&ready, 1, static_cast<int>(std::min(left, kLongest).count()));
+  const bool found = wait_(fd_, to_write, std::chrono::ceil<std::chrono::milliseconds>(left));
   mutex_.lock();
-  return found != 0 || clock_.now() < deadline;
+  return found || clock_.now() < deadline;
 }
 
 Result<SharedBytes> Connection::bytes_at(const wire::Place& place) {

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "client/parts.h"
 #include "memory/mapping.h"
 #include "wire/frame_socket.h"
 #include "wire/key_lists.h"
@@ -96,7 +97,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
   // Errors name the path: kNotFound (nobody listens), kPermission, kIncompatible, and what else the server
   // answered.
-  static Outcome<std::shared_ptr<Connection>> open(const Options& options, base::Clock& clock,
+  static Outcome<std::shared_ptr<Connection>> open(const Options& options, const ClientParts& parts,
                                                    base::TimePoint deadline);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -136,7 +137,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::shared_ptr<Pending> pending;  // null: an event
     Result<Reply> reply;
   };
-  Connection(wire::FrameSocket socket, OnEvent on_event, base::Clock& clock);
+  Connection(wire::FrameSocket socket, OnEvent on_event, const ClientParts& parts);
 
   bool is_fork() const;
   Result<void> send(uint64_t id, wire::Body type, const Make& make, std::span<const int> descriptors)
@@ -151,6 +152,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool wait_for_socket(base::TimePoint deadline) TERRACE_REQUIRES(mutex_);
 
   base::Clock& clock_;
+  const decltype(ClientParts::wait) wait_;
   const pid_t process_;
   const int fd_;
   const OnEvent on_event_;

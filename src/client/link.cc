@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <unistd.h>
-
 #include "base/log.h"
 
 namespace terrace::client {
@@ -15,19 +13,16 @@ constexpr auto kTry = std::chrono::milliseconds(100);  // what a call spends on 
 constexpr auto kFirstPause = std::chrono::milliseconds(20);
 constexpr auto kLongestPause = std::chrono::seconds(2);
 
-uint64_t seed_of(base::Clock& clock) {
-  return static_cast<uint64_t>(clock.now().time_since_epoch().count()) ^ static_cast<uint64_t>(::getpid())
-                                                                             << 32;
-}
-
 }  // namespace
 
-Link::Link(const ClientOptions& options, base::Clock& clock, Connection::OnEvent on_event, OnChange on_change)
+Link::Link(const ClientOptions& options, const ClientParts& parts, Connection::OnEvent on_event,
+           OnChange on_change)
     : options_(options),
-      clock_(clock),
+      parts_(parts),
+      clock_(*parts.clock),
       on_event_(std::move(on_event)),
       on_change_(std::move(on_change)),
-      random_(seed_of(clock)) {}
+      random_(parts.seed) {}
 
 Outcome<std::shared_ptr<Connection>> Link::connect(base::Duration within) {
   Connection::Options options{options_.socket, options_.name, {}, on_event_};
@@ -35,7 +30,7 @@ Outcome<std::shared_ptr<Connection>> Link::connect(base::Duration within) {
     const base::Lock lock(mutex_);
     options.namespaces = namespaces_;
   }
-  return Connection::open(options, clock_, base::after(clock_.now(), within));
+  return Connection::open(options, parts_, base::after(clock_.now(), within));
 }
 
 Outcome<void> Link::open() {

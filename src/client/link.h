@@ -21,7 +21,8 @@ class Link {
  public:
   using OnChange = std::function<void(const std::shared_ptr<Connection>&)>;  // null: it has ended
   // `on_change` is called when a connection was made, and when one was lost; under no lock.
-  Link(const ClientOptions& options, base::Clock& clock, Connection::OnEvent on_event, OnChange on_change);
+  Link(const ClientOptions& options, const ClientParts& parts, Connection::OnEvent on_event,
+       OnChange on_change);
 
   // The first one. Errors as terrace::connect.
   Outcome<void> open() TERRACE_EXCLUDES(mutex_);
@@ -40,6 +41,7 @@ class Link {
   base::Duration pause() TERRACE_REQUIRES(mutex_);
 
   const ClientOptions options_;
+  const ClientParts parts_;
   base::Clock& clock_;
   const Connection::OnEvent on_event_;
   const OnChange on_change_;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <poll.h>
-
 #include "base/hooks.h"
 #include "surface/access.h"
 #include "wire/fields.h"
@@ -29,17 +27,20 @@ void prune(std::vector<std::weak_ptr<Running>>& running) {
 
 }  // namespace
 
-Outcome<std::shared_ptr<RemoteStore>> RemoteStore::connect(const ClientOptions& options) {
-  std::shared_ptr<RemoteStore> store(new RemoteStore(options));
+Outcome<std::shared_ptr<RemoteStore>> RemoteStore::connect(const ClientOptions& options,
+                                                           const ClientParts& parts) {
+  std::shared_ptr<RemoteStore> store(new RemoteStore(options, parts));
   if (auto ok = store->link_.open(); !ok) return std::unexpected(ok.error());
   return store;
 }
 
-RemoteStore::RemoteStore(const ClientOptions& options)
+RemoteStore::RemoteStore(const ClientOptions& options, const ClientParts& parts)
     : options_(options),
+      parts_(parts),
+      clock_(*parts.clock),
       regions_(clock_, options.patience),
       link_(
-          options, clock_, [events = events_](const wire::Event& event) { events->route(event); },
+          options, parts, [events = events_](const wire::Event& event) { events->route(event); },
           [this](const std::shared_ptr<Connection>& connection) { changed(connection); }) {}
 
 Result<void> RemoteStore::check(size_t keys) const {
@@ -259,8 +260,7 @@ Result<uint64_t> RemoteStore::close(Timeout timeout) {
   uint64_t borrowed = 0;
   while (connection != nullptr && !connection->closed() &&
          (borrowed = events_->keys_borrowed() + intos_running()) > 0 && clock_.now() < until) {
-    pollfd readable{connection->fd(), POLLIN, 0};
-    ::poll(&readable, 1, static_cast<int>(kStep.count()));
+    (void)parts_.wait(connection->fd(), false, kStep);
     connection->look();
   }
   link_.close();

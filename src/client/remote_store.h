@@ -23,7 +23,8 @@ namespace terrace::client {
 
 class RemoteStore final : public surface::Backend, public std::enable_shared_from_this<RemoteStore> {
  public:
-  static Outcome<std::shared_ptr<RemoteStore>> connect(const ClientOptions& options);
+  static Outcome<std::shared_ptr<RemoteStore>> connect(const ClientOptions& options,
+                                                       const ClientParts& parts = system_parts());
 
   Outcome<Key> open_namespace(const Namespace& fields) override;
   Result<std::vector<ReserveAnswer>> reserve(const ReserveRequest& request) override;
@@ -72,7 +73,7 @@ class RemoteStore final : public surface::Backend, public std::enable_shared_fro
     uint64_t number = 0;
     std::shared_ptr<const memory::Mapping> mapping;
   };
-  explicit RemoteStore(const ClientOptions& options);
+  RemoteStore(const ClientOptions& options, const ClientParts& parts);
 
   Result<void> check(size_t keys) const;
   // For what the server needs `wait` for.
@@ -94,7 +95,8 @@ class RemoteStore final : public surface::Backend, public std::enable_shared_fro
   size_t intos_running() TERRACE_EXCLUDES(mutex_);
 
   const ClientOptions options_;
-  mutable base::SteadyClock clock_;
+  const ClientParts parts_;
+  base::Clock& clock_;
   const std::shared_ptr<EventRouter> events_ = std::make_shared<EventRouter>();  // connections outlive us
   RegionList regions_;
   mutable Link link_;
