@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -67,7 +68,8 @@ class SimulatedServer final : public server::Host {
   void drop_one();
   // The same in the middle of calls, now and then.
   void drop_in_calls(bool drops) { drops_in_calls_ = drops; }
-  uint64_t drops() const { return drops_; }
+  // How many, since the last call.
+  uint64_t take_drops() { return std::exchange(drops_, 0); }
 
   // --- Host
   store::StorageManager& store() override { return *store_; }

@@ -1,4 +1,4 @@
-// The rows that start processes (3, 13, 19), small, and what they are made of.
+// The rows that start processes (3, 13, 19, 20), small, and what they are made of.
 #include <algorithm>
 #include <set>
 
@@ -9,6 +9,7 @@
 #include "lab/rows/children.h"
 #include "lab/rows/crash_points.h"
 #include "lab/rows/golden_store.h"
+#include "lab/rows/idle.h"
 #include "lab/rows/network.h"
 #include "lab/rows/restart.h"
 
@@ -56,6 +57,26 @@ TEST(Restart, a_child_that_cannot_start_is_reported) {
   RowOptions options = small_options();
   options.program = "/nonexistent/terrace-lab";
   EXPECT_FALSE(restarts(options, 4, 1).clean());
+}
+
+TEST(Restart, of_a_server_is_seen_as_misses_by_its_clients) {
+  const Findings findings = served_restarts(small_options(), 2, 2);
+  EXPECT_TRUE(findings.clean()) << failures(findings);
+  EXPECT_EQ(2u, findings.counted("served_restarts"));
+  EXPECT_GT(findings.counted("served_compared_before"), 0u);
+  EXPECT_GT(findings.counted("served_compared_after") * 10, findings.counted("served_compared_before") * 9);
+}
+
+TEST(Restart, a_server_that_cannot_start_is_reported) {
+  RowOptions options = small_options();
+  options.program = "/nonexistent/terrace-lab";
+  EXPECT_FALSE(served_restarts(options, 2, 1).clean());
+}
+
+TEST(Idle, a_server_and_its_clients_cost_nothing) {
+  const Findings findings = idle_served(small_options(), 1, 40);
+  EXPECT_TRUE(findings.clean()) << failures(findings);
+  EXPECT_EQ(40u, findings.counted("connects"));
 }
 
 TEST(Network, faults_of_one_client_are_not_noticed_by_another) {

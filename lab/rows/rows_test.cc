@@ -65,6 +65,22 @@ TEST(Simulation, same_seed_gives_the_same_trace) {
   EXPECT_NE(simulate(5, 300, false).trace_hash, simulate(6, 300, false).trace_hash);
 }
 
+TEST(Simulation, clients_of_a_server_pass) {
+  Findings findings;
+  for (uint64_t seed = 3; seed <= 35; seed += 4) {
+    const SeedOutcome outcome = simulate(seed, 400, false);
+    EXPECT_TRUE(outcome.findings.clean()) << failures(outcome.findings);
+    findings.add(outcome.findings);
+  }
+  for (const char* figure : {"connections_lost", "clients_killed", "server_restarts", "stops_under_load"})
+    EXPECT_GT(findings.counted(figure), 0u) << figure;
+}
+
+TEST(Simulation, of_a_server_leaves_the_same_trace) {
+  for (const uint64_t seed : {7u, 15u})
+    EXPECT_EQ(simulate(seed, 400, false).trace_hash, simulate(seed, 400, false).trace_hash) << seed;
+}
+
 TEST(Shrink, leaves_out_what_the_failure_does_not_need) {
   SimulationPlan plan{.row = 1, .seed = 7, .ops = 200, .scenario = draw_scenario(7)};
   plan.scenario.lies = true;

@@ -8,9 +8,9 @@
 
 #include "base/bytes.h"
 #include "lab/kit/client.h"
-#include "lab/kit/simulated_server.h"
 #include "lab/rows/power_ledger.h"
 #include "lab/rows/scenario.h"
+#include "lab/rows/simulated_clients.h"
 #include "lab/rows/store_checks.h"
 #include "lab/rows/tenant_quotas.h"
 
@@ -22,7 +22,6 @@ constexpr Timeout kReadTimeout = std::chrono::seconds(30);
 constexpr Timeout kDrainTimeout = std::chrono::seconds(60);
 constexpr base::Duration kPatience = std::chrono::seconds(120);
 constexpr int kSlowestChain = 32;  // operations of a slow tier one after the other
-constexpr int kReconnectTries = 1000;
 
 class Simulation {
  public:
@@ -42,14 +41,14 @@ class Simulation {
                 ? std::max<base::Duration>(kPatience, kSlowestChain * scenario_.machine.mock->tier.latency)
                 : kPatience),
         capacity_(scenario_.machine.disk.capacity_bytes),
-        complete_(scenario_.roomy && scenario_.reliable() && !scenario_.quotas) {
+        complete_(scenario_.roomy && scenario_.reliable() && !scenario_.quotas),
+        clients_(shared_by_clients(), seed_) {
     for (uint32_t number = 0; number < scenario_.clients; number++) {
       workloads_.emplace_back(catalog_, WorkloadOptions{.seed = seed_ + number * 1'000'003ull,
                                                         .owner = number,
                                                         .owners = scenario_.clients,
                                                         .removes = scenario_.removes});
     }
-    if (scenario_.served) server_ = std::make_unique<SimulatedServer>(machine_.time(), seed_ ^ 0x5E44E4);
   }
 
   SeedOutcome run() {
@@ -95,6 +94,7 @@ class Simulation {
 
   // A store on what the disk holds, its client, and, when recovery ended, a check of everything.
   bool open() {
+    in_life_ = false;
     if (scenario_.resizes && findings_.counted("lives") > 0) resize();
     set_weather(!scenario_.reliable() && random_.one_in(2));
     auto started = machine_.start();
@@ -111,19 +111,18 @@ class Simulation {
     }
     findings_.count("lives");
     ledger_.begin_life();
-    if (server_ != nullptr) server_->open(machine_.manager());
     for (uint32_t space = 0; space < catalog_.spaces(); space++) {
       const auto root = machine_.store().open_namespace(catalog_.space(space));
       if (!root || *root != catalog_.root(space)) fail("open_namespace: another root");
     }
     for (uint32_t i = 0; scenario_.quotas && i < catalog_.spaces(); i++) change_a_quota();
-    clients_.empty() ? make_clients() : find_the_server();
-    if (!findings_.clean()) return false;
+    clients_.begin_life();
     // Lookups are answered while recovery runs; nothing is owed yet.
     for (const auto& client : clients_) client->set_complete(false);
+    if (!pristine()) set_killed();
     const bool untouched = random_.one_in(2);
     if (!untouched) work_while_recovering();
-    if (!store_of(0).wait_recovered(kRecoveryTimeout)) fail("recovery did not end");
+    if (!clients_.wait_recovered(kRecoveryTimeout)) fail("recovery did not end");
     for (const auto& client : clients_) client->set_complete(complete_);
     // What a power cut left is strictly owed only before anything stored since then was said to be there
     // already.
@@ -132,6 +131,7 @@ class Simulation {
     power_just_cut_ = false;
     if (findings_.counted("power_cuts") > 0) power_was_cut();
     set_weather(!scenario_.reliable());
+    in_life_ = true;
     return true;
   }
 
@@ -148,37 +148,30 @@ class Simulation {
     }
   }
 
+  bool pristine() const {
+    return !scenario_.lies && findings_.counted("kills") + findings_.counted("power_cuts") == 0;
+  }
+  void set_killed() {
+    for (const auto& client : clients_) client->set_killed();
+  }
   void power_was_cut() {
     for (const auto& client : clients_) client->set_power_was_cut();
   }
 
-  Store& store_of(size_t client) {
-    return server_ == nullptr ? machine_.store() : processes_[client]->store();
-  }
-
-  void make_clients() {
-    for (uint32_t number = 0; number < scenario_.clients; number++) {
-      processes_.push_back(nullptr);
-      clients_.push_back(nullptr);
-      make_client(number);
-    }
-  }
-
-  void make_client(uint32_t number) {
-    if (server_ != nullptr && !connect(number)) return;
-    ClientOptions how = client_options();
-    how.number = number;
-    how.seed = seed_ + number;
-    // One of them changes the mode; the others are told the one that promises less.
-    how.switches = scenario_.switches && number == 0;
-    how.mode = scenario_.switches && number > 0 ? L1Mode::kStaging : scenario_.machine.store.l1.mode;
+  SharedByClients shared_by_clients() {
     ClientHooks hooks;
     hooks.observe = [this](uint64_t value) { machine_.time().trace(value); };
     hooks.durable = [this](uint32_t block, Writer) { ledger_.durable(block); };
     hooks.removed = [this](uint32_t block, Writer before) { ledger_.removed(block, before); };
     hooks.synced = [this] { ledger_.synced(); };
-    clients_[number] = std::make_unique<Client>(store_of(number), catalog_, expected_, machine_.time(),
-                                                findings_, how, hooks);
+    return {.scenario = scenario_,
+            .catalog = catalog_,
+            .machine = machine_,
+            .expected = expected_,
+            .findings = findings_,
+            .options = [this] { return client_options(); },
+            .hooks = std::move(hooks),
+            .fail = [this](const std::string& what) { fail(what); }};
   }
 
   ClientOptions client_options() const {
@@ -186,7 +179,8 @@ class Simulation {
     how.tiers = machine_.tiers();
     how.durable_tier = machine_.disk_tier();
     how.reliable = scenario_.reliable();
-    how.pristine = !scenario_.lies && findings_.counted("kills") + findings_.counted("power_cuts") == 0;
+    how.pristine = pristine();
+    how.power_was_cut = in_life_ && findings_.counted("power_cuts") > 0;
     how.complete = complete_;
     how.instant = true;
     // On the wire a deadline is in whole milliseconds.
@@ -200,63 +194,12 @@ class Simulation {
     return how;
   }
 
-  // --- a server's clients
-
-  bool connect(uint32_t number) {
-    std::string why;
-    processes_[number] = server_->start_client(fmt::format("client {}", number), why);
-    if (processes_[number] == nullptr) fail("connect: " + why);
-    for (uint32_t space = 0; processes_[number] != nullptr && space < catalog_.spaces(); space++) {
-      if (!processes_[number]->store().open_namespace(catalog_.space(space))) fail("open_namespace");
-    }
-    return processes_[number] != nullptr;
-  }
-
-  // Those that outlived the last server: by themselves, in calls.
-  void find_the_server() {
-    for (const auto& client : clients_) client->set_killed();
-    for (uint32_t number = 0; number < clients_.size(); number++) {
-      for (int tries = 0; store_of(number).stats().tiers.empty(); tries++) {
-        if (tries == kReconnectTries) return fail("a client does not connect again");
-        machine_.time().run_for(std::chrono::milliseconds(20));
-      }
-    }
-    findings_.count("reconnects", clients_.size());
-  }
-
-  // Its process dies with all that it holds; another takes its place.
-  void lose_a_client() {
-    findings_.count("clients_killed");
-    const auto number = static_cast<uint32_t>(random_.below(clients_.size()));
-    say(fmt::format("client {} is killed", number));
-    processes_[number]->die();
-    clients_[number]->abandon();
-    clients_[number].reset();
-    make_client(number);
-    if (findings_.counted("power_cuts") > 0) power_was_cut();
-  }
-
-  // Leases of connections that ended stay until their process has ended: so all of them do, in order.
-  void renew_clients() {
-    wait_for_what_is_owed(false);
-    for (const auto& client : clients_) client->leave();
-    clients_.clear();
-    processes_.clear();
-    make_clients();
-    if (findings_.counted("power_cuts") > 0) power_was_cut();
-  }
-
-  void disturb_server() {
-    if (random_.one_in(300)) server_->drop_one();
-    if (random_.one_in(1000)) lose_a_client();
-  }
-
   // After a restart: each block alone. With `settle` what is found now stays, and what is gone stays gone:
   // devices do not err nor evict, and no writer of this life stands beside an older one that recovery found.
   void check_all(bool settle) {
     for (uint32_t block = 0; block < catalog_.size(); block++) {
       const bool owed = complete_ && expected_.of(block).must_be_found();
-      const auto found = clients_[0]->check_block(block, kReadTimeout);
+      const auto found = clients_[0].check_block(block, kReadTimeout);
       if (owed) findings_.count("owed");
       if (settle && found) expected_.settle(block, *found);
       if (settle && found && *found != 0) ledger_.durable(block);
@@ -264,9 +207,7 @@ class Simulation {
     poll();
   }
 
-  void poll() {
-    for (const auto& client : clients_) client->poll();
-  }
+  void poll() { clients_.poll(); }
 
   void live(uint64_t count) {
     while (count > 0) {
@@ -282,7 +223,7 @@ class Simulation {
     Stage stage{.scenario = scenario_,
                 .catalog = catalog_,
                 .machine = machine_,
-                .client = *clients_[0],
+                .client = clients_[0],
                 .findings = findings_,
                 .set_weather = [this](bool bad) { set_weather(bad); },
                 .work = [this](uint64_t count) { work(count, false); },
@@ -291,11 +232,11 @@ class Simulation {
   }
 
   void work(uint64_t count, bool recovering) {
-    if (server_ != nullptr) server_->drop_in_calls(scenario_.drops);
-    for (uint64_t i = 0; i < count && (server_ == nullptr || findings_.clean()); i++) {
+    clients_.let_connections_end(true);
+    for (uint64_t i = 0; i < count; i++) {
       const size_t turn = random_.below(clients_.size());
       const Operation operation = workloads_[turn].next();
-      clients_[turn]->run(operation);
+      clients_[turn].run(operation);
       findings_.count("ops");
       disturb();
       pass_time(operation);
@@ -303,7 +244,7 @@ class Simulation {
       check_walls();
       if (!recovering && i % 64 == 0) check_stats();
     }
-    if (server_ != nullptr) server_->drop_in_calls(false);
+    clients_.let_connections_end(false);
   }
 
   void pass_time(const Operation& operation) {
@@ -332,7 +273,7 @@ class Simulation {
     }
     if (scenario_.lies && random_.one_in(200)) rot();
     if (scenario_.quotas && random_.one_in(100)) change_a_quota();
-    if (scenario_.drops) disturb_server();
+    clients_.disturb(random_);
   }
 
   void change_a_quota() {
@@ -372,7 +313,7 @@ class Simulation {
 
   void end_life(bool last) {
     const uint64_t kind = last ? 0 : random_.below(4);
-    if (kind == 0 && !last && scenario_.drops && random_.one_in(2))
+    if (kind == 0 && !last && clients_.outlive_server() && random_.one_in(2))
       stop_under_load();
     else if (kind == 0)
       close_in_order();
@@ -396,13 +337,12 @@ class Simulation {
     findings_.count("closes");
     set_weather(false);
     for (const auto& client : clients_) client->release_all();
-    if (server_ != nullptr) renew_clients();
+    wait_for_what_is_owed(!clients_.outlive_server());
+    clients_.renew();
     drain();
     prefetch_once_more();
     check_leaks();
-    for (const auto& client : clients_) client->leave();
-    clients_.clear();
-    processes_.clear();
+    clients_.leave();
     stop();
     say("closed");
   }
@@ -417,28 +357,22 @@ class Simulation {
   }
 
   void stop() {
-    if (server_ != nullptr) server_->end();
+    clients_.end_server();
     const uint64_t abandoned = machine_.stop(kDrainTimeout);
     if (abandoned != 0) fail(fmt::format("close abandoned {}", abandoned));
-    release_server();
+    clients_.release_server();
     ledger_.synced();
     ledger_.end_life(scenario_.machine.disk.sync_interval, true);
-  }
-
-  void release_server() {
-    if (server_ == nullptr) return;
-    if (const uint64_t left = server_->release(); left > 0)
-      leaked(fmt::format("{} sessions that would not go", left));
   }
 
   // With `all`, also for writes nobody asked to be told of, and loads that were left to end by themselves.
   void wait_for_what_is_owed(bool all) {
     const base::TimePoint until = machine_.time().now() + patience_ + std::chrono::seconds(10);
-    while ((owed() > 0 || (all && held(machine_.store().stats()) > 0)) && machine_.time().now() < until) {
+    while ((clients_.owed() > 0 || (all && held(machine_.store().stats()) > 0)) && machine_.time().now() < until) {
       machine_.time().run_for(std::chrono::milliseconds(10));
       poll();
     }
-    if (owed() > 0) fail(fmt::format("{} operations never ended", owed()));
+    if (clients_.owed() > 0) fail(fmt::format("{} operations never ended", clients_.owed()));
   }
 
   void drain() {
@@ -452,18 +386,12 @@ class Simulation {
     for (int i = 0; i < 3; i++) {
       const auto chain = static_cast<uint32_t>(random_.below(catalog_.chains()));
       const auto blocks = static_cast<uint32_t>(catalog_.chain(chain).size());
-      clients_[0]->run({.kind = OpKind::kPrefetch, .chain = chain, .count = blocks});
+      clients_[0].run({.kind = OpKind::kPrefetch, .chain = chain, .count = blocks});
     }
     machine_.time().run_for(patience_ + std::chrono::seconds(1));
     poll();
     for (const auto& client : clients_) client->release_all();
     drain();
-  }
-
-  size_t owed() const {
-    size_t all = 0;
-    for (const auto& client : clients_) all += client->owed();
-    return all;
   }
 
   // Everything was released and has ended: nothing is held any more.
@@ -492,10 +420,9 @@ class Simulation {
 
   // X1: no key asked for is forgotten. Rows with a phase ask by themselves, too.
   void check_keys_asked(const StoreStats& stats) {
-    uint64_t asked = 0;
-    for (const auto& client : clients_) asked += client->keys_asked();
-    // What a server was never asked, it does not count.
-    if (!plan_.phase && server_ == nullptr && stats.keys_asked != asked)
+    const uint64_t asked = clients_.keys_asked();
+    // A server does not count what it was never asked.
+    if (!plan_.phase && !clients_.served() && stats.keys_asked != asked)
       fail(fmt::format("{} keys were asked for, {} counted", asked, stats.keys_asked));
   }
 
@@ -519,18 +446,12 @@ class Simulation {
     bury();
   }
 
-  // The process is dead: nothing it still does reaches the disk, and nobody hears what it says. A server's
-  // clients live on.
+  // The process is dead: nothing it still does reaches the disk, and nobody hears what it says.
   void bury() {
     set_weather(false);
-    if (server_ != nullptr) {
-      server_->cut_off();
-    } else {
-      for (const auto& client : clients_) client->abandon();
-      clients_.clear();
-    }
+    clients_.store_was_killed();
     machine_.bury();
-    release_server();
+    clients_.release_server();
   }
 
   void fail(const std::string& what) {
@@ -559,10 +480,9 @@ class Simulation {
   std::vector<Workload> workloads_;  // of each client, over all lives
   const bool complete_;
   bool power_just_cut_ = false;
+  bool in_life_ = false;  // everything owed by earlier lives was looked at
   Findings findings_;
-  std::unique_ptr<SimulatedServer> server_;                // absent: clients and store are one process
-  std::vector<std::unique_ptr<ClientProcess>> processes_;  // a server's clients
-  std::vector<std::unique_ptr<Client>> clients_;
+  SimulatedClients clients_;
 };
 
 }  // namespace

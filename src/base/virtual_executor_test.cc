@@ -186,6 +186,26 @@ TEST(VirtualExecutor, the_trace_tells_order_time_and_observations_apart) {
   EXPECT_EQ(traces.size(), 6U);
 }
 
+TEST(VirtualExecutor, what_is_beside_the_tasks_goes_on_before_time_does) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    VirtualExecutor executor(seed);
+    const TimePoint begun = executor.now();
+    int letters = 0;  // somebody beside reads them, one at a time, and may be waited for
+    Event answered;
+    executor.run_beside([&] {
+      if (letters == 0) return false;
+      if (--letters == 0) executor.post([&] { executor.signal(answered); });
+      return true;
+    });
+    executor.post([&] { letters = 3; });
+    executor.post_at(begun + 1s, [&] { letters = 1; });
+    EXPECT_TRUE(executor.wait(answered, begun + 1ns));
+    EXPECT_EQ(executor.now(), begun);
+    executor.run_until(begun + 2s);
+    EXPECT_EQ(letters, 0);
+  }
+}
+
 TEST(VirtualExecutor, tasks_left_at_the_end_are_destroyed_and_may_post) {
   auto held = std::make_shared<int>(1);
   {

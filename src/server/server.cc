@@ -108,7 +108,9 @@ class Server::State final : public Host {
   void gone(uint32_t number, bool has_ended) override {
     run_apart(Waits::kForTheStore, [this, number, has_ended] {
       store_->disown(number, has_ended);
-      asio::post(io_, [this, number] { free_numbers_.push_back(number); });
+      asio::post(io_, [this, number] {
+        if (!TERRACE_MUTANT("server.keep_numbers")) free_numbers_.push_back(number);
+      });
     });
   }
 
@@ -201,7 +203,8 @@ class Server::State final : public Host {
   void end() {
     incoming_.cancel();
     accept_timer_.cancel();
-    while (!clients_.empty()) forget(clients_.begin()->first);
+    while (!clients_.empty() && !TERRACE_MUTANT("server.wait_for_clients"))
+      forget(clients_.begin()->first);
     // Not a worker's: those may wait for what only this ends.
     if (!closer_.joinable()) closer_ = std::jthread([this] { store_->close(kCloseWithin).value_or(0); });
   }
