@@ -96,13 +96,13 @@ std::unique_ptr<ClientProcess> SimulatedServer::start_client(const std::string& 
 }
 
 void SimulatedServer::drop_one() {
-  std::vector<std::shared_ptr<server::Session>> open;
+  std::vector<std::shared_ptr<server::Session>> connected;
   for (const auto& [number, served] : served_) {
-    if (!served.session->closed()) open.push_back(served.session);
+    if (!served.session->closed()) connected.push_back(served.session);
   }
-  if (open.empty()) return;
+  if (connected.empty()) return;
   ++drops_;
-  open[random_.below(open.size())]->close();
+  connected[random_.below(connected.size())]->close();
 }
 
 // --- time

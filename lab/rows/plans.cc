@@ -13,7 +13,7 @@ constexpr uint64_t kFullSeeds = 2000;
 constexpr uint64_t kOps = 5000;
 constexpr uint64_t kReplayEvery = 19;  // seeds run twice; no multiple of the next ones: of every kind some
 constexpr uint64_t kQuotasEvery = 5;
-constexpr uint64_t kServedEvery = 4, kServedFirst = 3;
+constexpr uint64_t kServedEvery = 4, kServedFirst = 2;
 
 std::string replay(int row, uint64_t seed, uint64_t ops, const std::vector<std::string>& without) {
   std::string text = fmt::format("terrace-lab run --row {} --seed {} --count 1 --ops {}", row, seed, ops);

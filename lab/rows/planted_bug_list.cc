@@ -83,7 +83,7 @@ constexpr std::array kBugs{
     PlantedBug{"server.forget_lease", 16, "what a client was given is not held for it", 2, 100'000},
     PlantedBug{"server.remove_answers_early", 16, "a removal is answered before it is done", 2, 100'000},
     PlantedBug{"server.forget_the_dead", 13, "the end of a client's process is not noticed", 1, 10},
-    PlantedBug{"server.end_leases_with_socket", 1, "what a client leased ends with its connection", 3, 40},
+    PlantedBug{"server.end_leases_with_socket", 1, "what a client leased ends with its connection", 2, 40},
     PlantedBug{"server.wait_for_clients", 19, "a server that is to stop waits until its clients leave", 2, 1},
     PlantedBug{"server.keep_numbers", 20, "the numbers of sessions that ended are not used again", 3, 1000},
     PlantedBug{"client.forget_owed_events", 2, "what a dead server owed is waited for", 3, 10},

@@ -40,7 +40,8 @@ Findings run_short_io(const RowOptions& options) {
 
 constexpr std::array kRows{
     Row{1, "deterministic simulation", "seeds",
-        "The whole store on virtual time: hostile sizes, small L1, faults, power cuts and kills by seed.",
+        "The whole store on virtual time, of a fourth of the seeds with a server: hostile sizes, small L1, "
+        "faults, power cuts and kills by seed.",
         run_simulation, true},
     Row{2, "kill -9, black box", "cycles",
         "A real process with 4 clients on a real directory is killed after 20 to 400 ms; what it "
@@ -112,11 +113,13 @@ constexpr std::array kRows{
         "few preemptions.",
         run_interleavings},
     Row{19, "restart under load", "restarts",
-        "A process whose clients work is told to end; the next goes on with what was there. Stores of format "
-        "version 1 are opened and serve every block.",
+        "A process whose clients work is told to end, or a server; the next goes on with what was there. "
+        "Stores of format version 1 are opened and serve every block.",
         run_restart},
     Row{20, "idle and leaks", "cycles",
-        "An idle store uses no processor time; opening and closing one leaves nothing behind.", run_idle},
+        "An idle store uses no processor time, nor do a server and its clients; opening and closing one, or a "
+        "connection, leaves nothing behind.",
+        run_idle},
     Row{21, "clocks and limits", "rounds",
         "Clocks jump, the process stands still, sizes, batches, deadlines and options stand at their limits, "
         "tables are full.",

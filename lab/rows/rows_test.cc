@@ -67,7 +67,7 @@ TEST(Simulation, same_seed_gives_the_same_trace) {
 
 TEST(Simulation, clients_of_a_server_pass) {
   Findings findings;
-  for (uint64_t seed = 3; seed <= 35; seed += 4) {
+  for (uint64_t seed = 2; seed <= 34; seed += 4) {
     const SeedOutcome outcome = simulate(seed, 400, false);
     EXPECT_TRUE(outcome.findings.clean()) << failures(outcome.findings);
     findings.add(outcome.findings);
@@ -77,7 +77,7 @@ TEST(Simulation, clients_of_a_server_pass) {
 }
 
 TEST(Simulation, of_a_server_leaves_the_same_trace) {
-  for (const uint64_t seed : {7u, 15u})
+  for (const uint64_t seed : {6u, 10u})
     EXPECT_EQ(simulate(seed, 400, false).trace_hash, simulate(seed, 400, false).trace_hash) << seed;
 }
 

@@ -316,6 +316,20 @@ TEST_F(ClientTest, of_a_server_that_went_away_misses_until_a_new_one_is_there) {
   EXPECT_FALSE(events(*queue, EventKind::kWriteBatch).empty()) << "the queue follows the new connection";
 }
 
+TEST_F(ClientTest, a_queue_and_a_ticket_may_outlive_their_store) {
+  start();
+  TestClient client(options_.socket);
+  ASSERT_EQ(client.store(1, 2), 2u);
+  const auto queue = client->make_queue();
+  auto ticket = client->prefetch(keys_of(1, 2), {}, {queue, 1});
+  ASSERT_TRUE(ticket);
+  client.disconnect();
+  EXPECT_EQ(events(*queue, EventKind::kResult).size(), 1u);
+  std::array<Completion, 1> none;
+  EXPECT_EQ(queue->wait(none, std::chrono::milliseconds(1)), 0u);
+  EXPECT_TRUE(ticket->progress().ended);
+}
+
 TEST_F(ClientTest, a_region_is_known_to_the_next_server_too) {
   add_disk();
   start();
