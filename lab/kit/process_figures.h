@@ -20,8 +20,8 @@ struct ProcessFigures {
 ProcessFigures process_figures();
 // Of another process; all zero of one that has ended.
 ProcessFigures process_figures(pid_t process);
-// Also of another process: what it has allocated for itself, and how many sockets, pidfds, eventfds and the like
-// it has open; 0 of one that has ended.
+// Also of another process: what it has allocated for itself, and how many sockets, pidfds, eventfds and the
+// like it has open; 0 of one that has ended.
 uint64_t private_bytes(pid_t process);
 uint64_t nameless_descriptors(pid_t process);
 uint64_t rss_bytes();

@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include <terrace/store.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <terrace/store.h>
 
 #include "base/random.h"
 #include "base/virtual_executor.h"

@@ -60,8 +60,7 @@ void GrowthWatch::check(std::string_view whose, Findings& findings) const {
   const uint64_t grown = after > before ? after - before : 0;
   findings.count(fmt::format("max_{}growth_kib", whose), grown / base::kKiB);
   if (last_.least.mappings > first_.most.mappings)
-    findings.fail(
-        fmt::format("{}: {} mappings became {}", when, first_.most.mappings, last_.least.mappings));
+    findings.fail(fmt::format("{}: {} mappings became {}", when, first_.most.mappings, last_.least.mappings));
   if (grown > kGrowthMost) findings.fail(fmt::format("{}: memory grew by {} KiB", when, grown / base::kKiB));
 }
 

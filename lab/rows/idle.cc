@@ -106,8 +106,8 @@ Findings idle_embedded(const RowOptions& options, bool uring, uint64_t seconds, 
   ChildProcess child({options.program, "idle-child", "--dir", directory.string(), "--uring",
                       uring ? "1" : "0", "--seconds", std::to_string(seconds), "--cycles",
                       std::to_string(cycles)});
-  Findings findings = heard_from(child, directory.string() + "/report", std::chrono::minutes(9),
-                                 uring ? "uring" : "psync");
+  Findings findings =
+      heard_from(child, directory.string() + "/report", std::chrono::minutes(9), uring ? "uring" : "psync");
   std::filesystem::remove_all(directory);
   return findings;
 }

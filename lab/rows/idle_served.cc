@@ -105,9 +105,9 @@ class IdleServer {
   IdleServer(const RowOptions& options, uint64_t seconds, uint64_t cycles)
       : seconds_(seconds),
         cycles_(cycles),
-        directory_((std::filesystem::path(options.directory) /
-                    fmt::format("terrace-lab.idle.{}.served", ::getpid()))
-                       .string()),
+        directory_(
+            (std::filesystem::path(options.directory) / fmt::format("terrace-lab.idle.{}.served", ::getpid()))
+                .string()),
         server_(options.program, {.scene = "idle", .directory = directory_}) {}
 
   Findings run() {

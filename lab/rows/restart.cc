@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint64_t kRestarts = 100;
 constexpr uint64_t kRestartsPerDirectory = 10;
-constexpr uint64_t kHitsPerCent = 99;  // of before, P13
+constexpr uint64_t kHitsPerCent = 99;                   // of before, P13
 constexpr uint64_t kServedEvery = 3, kServedFirst = 2;  // seeds whose directory is a server's
 constexpr std::chrono::seconds kStartLimit{60}, kEndLimit{60};
 

@@ -117,7 +117,8 @@ constexpr std::array kRows{
         "Stores of format version 1 are opened and serve every block.",
         run_restart},
     Row{20, "idle and leaks", "cycles",
-        "An idle store uses no processor time, nor do a server and its clients; opening and closing one, or a "
+        "An idle store uses no processor time, nor do a server and its clients; opening and closing one, or "
+        "a "
         "connection, leaves nothing behind.",
         run_idle},
     Row{21, "clocks and limits", "rounds",

@@ -23,10 +23,8 @@ struct Scene {
 };
 
 constexpr std::array kScenes{
-    Scene{"crash", served_crash_store},
-    Scene{"histories", history_store},
-    Scene{"idle", served_idle_store},
-    Scene{"network", network_store},
+    Scene{"crash", served_crash_store},     Scene{"histories", history_store},
+    Scene{"idle", served_idle_store},       Scene{"network", network_store},
     Scene{"restart", served_restart_store},
 };
 

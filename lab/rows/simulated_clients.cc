@@ -15,7 +15,8 @@ constexpr uint64_t kDropOneIn = 300, kKillOneIn = 1000;  // operations
 
 }  // namespace
 
-SimulatedClients::SimulatedClients(SharedByClients parts, uint64_t seed) : parts_(std::move(parts)), seed_(seed) {
+SimulatedClients::SimulatedClients(SharedByClients parts, uint64_t seed)
+    : parts_(std::move(parts)), seed_(seed) {
   if (parts_.scenario.served)
     server_ = std::make_unique<SimulatedServer>(parts_.machine.time(), seed_ ^ 0x5E44E4);
 }

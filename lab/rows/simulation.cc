@@ -368,7 +368,8 @@ class Simulation {
   // With `all`, also for writes nobody asked to be told of, and loads that were left to end by themselves.
   void wait_for_what_is_owed(bool all) {
     const base::TimePoint until = machine_.time().now() + patience_ + std::chrono::seconds(10);
-    while ((clients_.owed() > 0 || (all && held(machine_.store().stats()) > 0)) && machine_.time().now() < until) {
+    while ((clients_.owed() > 0 || (all && held(machine_.store().stats()) > 0)) &&
+           machine_.time().now() < until) {
       machine_.time().run_for(std::chrono::milliseconds(10));
       poll();
     }

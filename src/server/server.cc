@@ -203,8 +203,7 @@ class Server::State final : public Host {
   void end() {
     incoming_.cancel();
     accept_timer_.cancel();
-    while (!clients_.empty() && !TERRACE_MUTANT("server.wait_for_clients"))
-      forget(clients_.begin()->first);
+    while (!clients_.empty() && !TERRACE_MUTANT("server.wait_for_clients")) forget(clients_.begin()->first);
     // Not a worker's: those may wait for what only this ends.
     if (!closer_.joinable()) closer_ = std::jthread([this] { store_->close(kCloseWithin).value_or(0); });
   }
