@@ -97,7 +97,8 @@ Result<bool> FrameSocket::read_some() {
   if (got == 0) return fail(Code::kClosed, "the peer has closed");
   if (!all || came_.size() > kDescriptorsMax)
     return fail(Code::kLimitExceeded, "more descriptors than a frame may have");
-  drained_ = static_cast<size_t>(got) < piece.iov_len;
+  // A read ends behind descriptors, whatever else is there.
+  drained_ = static_cast<size_t>(got) < piece.iov_len && header.msg_controllen == 0;
   end_ += static_cast<size_t>(got);
   return true;
 }

@@ -95,6 +95,23 @@ TEST_F(Frames, descriptors_come_with_the_frame_that_names_them) {
   EXPECT_EQ(::pread((*got)->descriptors[0].get(), text.data(), 3, 0), 3);
 }
 
+// The kernel ends a read behind them.
+TEST_F(Frames, what_stands_behind_descriptors_comes_in_the_same_round) {
+  const io::Descriptor file(::memfd_create("sent", MFD_CLOEXEC));
+  const int fd = file.get();
+  for (uint64_t id = 1; id <= 4; ++id) {
+    auto builder = message(id, "text");
+    ASSERT_TRUE(near_->send(builder, std::span(&fd, id == 2 ? 1 : 0)));
+  }
+  for (uint64_t id = 1; id <= 4; ++id) {
+    const auto got = far_->receive();
+    ASSERT_TRUE(got && *got) << id;
+    EXPECT_EQ((*got)->message->id(), id);
+    EXPECT_EQ((*got)->descriptors.size(), id == 2 ? 1u : 0u);
+  }
+  EXPECT_FALSE(*far_->receive());
+}
+
 TEST_F(Frames, what_the_socket_does_not_take_is_queued_and_goes_on) {
   size_t sent = 0;
   while (near_->queued_bytes() == 0) {
