@@ -86,7 +86,8 @@ std::unique_ptr<ClientProcess> SimulatedServer::start_client(const std::string& 
     return wait(socket, to_write, most);
   };
   parts.seed = random_.next();
-  auto store = client::RemoteStore::connect({.socket = "simulated", .name = name}, parts);
+  auto store =
+      client::RemoteStore::connect({.socket = "simulated", .name = name, .patience = kServedPatience}, parts);
   if (!store) {
     why = store.error().message;
     return nullptr;

@@ -28,6 +28,8 @@ namespace terrace::lab {
 
 class SimulatedServer;
 
+inline constexpr Timeout kServedPatience = std::chrono::seconds(5);  // of the clients
+
 // A process that is connected, and connects again by itself.
 class ClientProcess {
  public:

@@ -182,12 +182,16 @@ class Simulation {
     how.pristine = pristine();
     how.power_was_cut = in_life_ && findings_.counted("power_cuts") > 0;
     how.complete = complete_;
-    how.instant = true;
+    how.slack = std::chrono::microseconds(1);
     // On the wire a deadline is in whole milliseconds.
-    how.slack = scenario_.served ? std::chrono::microseconds(1001) : std::chrono::microseconds(1);
+    if (scenario_.served) how.slack += std::chrono::milliseconds(1);
+    // A connection's end comes when nothing touches the client's memory any more; it waits for its answers
+    // so long, and at most as long as its patience.
+    if (scenario_.drops) how.slack += kServedPatience;
+    how.instant = !scenario_.drops;
     how.served = scenario_.served;
+    how.alone = !scenario_.served;  // the store goes on while a client asks
     how.server_ends = scenario_.drops;
-    how.alone = !scenario_.drops;
     how.patience = patience_;
     how.verbose = verbose_;
     how.context = fmt::format("seed {} life {} ", seed_, findings_.counted("lives"));
