@@ -49,13 +49,14 @@ ProcessFigures sizes_of(const std::string& process) {
   return figures;
 }
 
+// io_uring's own workers come and go, and take their counts along.
 uint64_t voluntary_switches_of(pid_t process) {
   uint64_t sum = 0;
   std::error_code ended;
   const std::string tasks = fmt::format("/proc/{}/task", process);
   for (const auto& task : std::filesystem::directory_iterator(tasks, ended)) {
     std::ifstream file(task.path() / "status");
-    for (std::string line; std::getline(file, line);) {
+    for (std::string line; std::getline(file, line) && !line.starts_with("Name:\tiou-");) {
       uint64_t switches = 0;
       if (std::sscanf(line.c_str(), "voluntary_ctxt_switches: %lu", &switches) == 1) sum += switches;
     }

@@ -65,12 +65,8 @@ void SimulatedServer::cut_off() {
   for (const auto& session : sessions) session->close();
 }
 
-void SimulatedServer::end() {
-  while (!served_.empty()) forget(served_.begin()->first);
-}
-
 uint64_t SimulatedServer::release() {
-  end();
+  while (!served_.empty()) forget(served_.begin()->first);
   while (go_on()) {  // waits that were called off let their sessions go, and those what they held
   }
   store_.reset();

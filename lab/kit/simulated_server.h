@@ -57,10 +57,8 @@ class SimulatedServer final : public server::Host {
 
   // --- a life
   void open(std::shared_ptr<store::StorageManager> store);
-  // kill -9: the sockets end. What clients still read stays as it is until release().
+  // SIGTERM or kill -9, before the store's end: the sockets end. What clients still read stays as it is.
   void cut_off();
-  // SIGTERM, up to where the server closes its store; its sessions may still wait for that.
-  void end();
   // After the store's end: nothing of it is referred to any more. Returns how many sessions would not go.
   uint64_t release();
 

@@ -103,7 +103,7 @@ void SimulatedClients::leave() {
 }
 
 void SimulatedClients::end_server() {
-  if (served()) server_->end();
+  if (served()) server_->cut_off();
 }
 
 void SimulatedClients::release_server() {

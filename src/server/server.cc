@@ -200,12 +200,22 @@ class Server::State final : public Host {
     client.session->close();
   }
 
+  // What processes lease stays as it is until the store has closed: they read on.
   void end() {
     incoming_.cancel();
     accept_timer_.cancel();
-    while (!clients_.empty() && !TERRACE_MUTANT("server.wait_for_clients")) forget(clients_.begin()->first);
+    if (closer_.joinable()) return;
+    const bool waits = TERRACE_MUTANT("server.wait_for_clients");
+    std::vector<std::shared_ptr<Session>> sessions;  // one that closes may be forgotten
+    for (const auto& [number, client] : clients_) sessions.push_back(client.session);
+    for (const auto& session : sessions) waits ? void() : session->close();
     // Not a worker's: those may wait for what only this ends.
-    if (!closer_.joinable()) closer_ = std::jthread([this] { store_->close(kCloseWithin).value_or(0); });
+    closer_ = std::jthread([this, waits] {
+      store_->close(kCloseWithin).value_or(0);
+      asio::post(io_, [this, waits] {
+        while (!clients_.empty() && !waits) forget(clients_.begin()->first);
+      });
+    });
   }
 
   std::shared_ptr<store::StorageManager> store_;

@@ -56,8 +56,9 @@ void Session::close() {
   if (std::exchange(closed_, true)) return;
   let_go();
   // Its leases stay: of a process that may read still.
-  boost::unordered::erase_if(holds_, [](const auto& held) {
-    return !std::holds_alternative<Blocks>(held.second) || TERRACE_MUTANT("server.end_leases_with_socket");
+  const bool leases_end = TERRACE_MUTANT("server.end_leases_with_socket");
+  boost::unordered::erase_if(holds_, [leases_end](const auto& held) {
+    return leases_end || !std::holds_alternative<Blocks>(held.second);
   });
   for (auto& [id, running] : running_) std::visit([](auto& operation) { operation.cancel(); }, running);
   if (has_ended(peer_)) borrowed_ = 0;  // nobody is there to touch what we still read

@@ -310,7 +310,10 @@ std::optional<Blocks> StorageManager::take(const std::shared_ptr<GetFlow>& state
 
 void StorageManager::release(std::span<Buffer* const> buffers) {
   Lock lock(mutex_);
+  // A closed store's bytes go with its memory; a server's clients may read them until they let go.
+  const bool closed = closed_.load();
   for (Buffer* buffer : buffers) {
+    if (closed) buffer->erase = false;
     if (!TERRACE_MUTANT("store.leak_lease")) l1_->unref(buffer);
   }
   leased_ -= std::min<uint64_t>(leased_, buffers.size());

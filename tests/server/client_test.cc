@@ -316,6 +316,17 @@ TEST_F(ClientTest, of_a_server_that_went_away_misses_until_a_new_one_is_there) {
   EXPECT_FALSE(events(*queue, EventKind::kWriteBatch).empty()) << "the queue follows the new connection";
 }
 
+TEST_F(ClientTest, erased_bytes_that_are_leased_stay_when_the_server_stops) {
+  start();
+  TestClient client(options_.socket);
+  ASSERT_EQ(client.store(1, 2), 2u);
+  const auto held = client.get(1, 2);
+  ASSERT_EQ(held.size(), 2u);
+  EXPECT_EQ(client->remove(keys_of(1, 2), true), 2u);
+  stop();
+  EXPECT_TRUE(hold_right_bytes(held, 1));
+}
+
 TEST_F(ClientTest, a_queue_and_a_ticket_may_outlive_their_store) {
   start();
   TestClient client(options_.socket);
