@@ -15,8 +15,6 @@
 
 namespace terrace::lab {
 
-inline constexpr std::chrono::milliseconds kDrainMost{4000};  // 2 s (P13), and what a busy machine adds
-
 // Every other directory's disk is far too small for what is asked for.
 StoreOptions restart_store(uint64_t seed, const std::string& directory);
 StoreOptions served_restart_store(uint64_t seed, const std::string& directory);

@@ -14,7 +14,8 @@
 namespace terrace::lab {
 namespace {
 
-constexpr Timeout kDrain = std::chrono::seconds(2);  // P13
+constexpr Timeout kDrain = std::chrono::seconds(2);    // P13
+constexpr std::chrono::milliseconds kDrainMost{4000};  // and what a busy machine adds
 constexpr Timeout kRecovery = std::chrono::seconds(30);
 constexpr uint32_t kThreads = 3;
 constexpr uint64_t kPicks = 3000;  // of the sample that hit rates are taken from
