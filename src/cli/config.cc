@@ -12,6 +12,7 @@
 #include "cli/open_store.h"
 #include "cli/output.h"
 #include "cli/stats_report.h"
+#include "report/stats_document.h"
 
 namespace terrace::cli {
 
@@ -87,7 +88,7 @@ Outcome<ExitCode> report_checked(const StoreOptions& options, bool open, Json do
   if (open) {
     const auto stats = open_and_close(options);
     if (!stats) return std::unexpected(stats.error());
-    document["store"] = stats_document(*stats);
+    document["store"] = report::stats_document(*stats);
     text += stats_text(*stats);
   }
   if (json) {

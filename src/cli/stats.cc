@@ -9,6 +9,7 @@
 #include "cli/open_store.h"
 #include "cli/output.h"
 #include "cli/stats_report.h"
+#include "report/stats_document.h"
 
 namespace terrace::cli {
 namespace {
@@ -16,16 +17,12 @@ namespace {
 Outcome<ExitCode> stats(const StoreArguments& arguments, bool json) {
   auto store = open_store(arguments, {});
   if (!store) return std::unexpected(store.error());
-  const StoreStats stats = (*store)->stats();
-  const auto namespaces = (*store)->namespaces();
-  const auto tenants = (*store)->tenants();
   if (json) {
-    Json document = stats_document(stats);
-    document["namespaces"] = namespaces_document(namespaces);
-    document["tenants"] = tenants_document(tenants, stats);
-    print_json(document);
+    print_json(report::store_document(**store));
   } else {
-    print(stats_text(stats) + namespaces_text(namespaces) + tenants_text(tenants, stats));
+    const StoreStats stats = (*store)->stats();
+    print(stats_text(stats) + namespaces_text((*store)->namespaces()) +
+          tenants_text((*store)->tenants(), stats));
   }
   return ExitCode::kOk;
 }

@@ -2,10 +2,13 @@
 #include "cli/stats_report.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "cli/output.h"
+#include "report/stats_document.h"
 
 namespace terrace::cli {
 namespace {
@@ -120,12 +123,6 @@ std::string namespaces_text(std::span<const StoredNamespace> namespaces) {
   return "\n" + table.text();
 }
 
-std::optional<uint64_t> quota_of(const TenantUsage& usage, size_t tier, const StoreStats& stats) {
-  if (tier == 0) return usage.quota.l1;
-  const auto named = usage.quota.tiers.find(stats.tiers[tier].name);
-  return named == usage.quota.tiers.end() ? std::nullopt : std::optional(named->second);
-}
-
 std::string tenants_text(std::span<const TenantUsage> tenants, const StoreStats& stats) {
   const auto limited = [](const TenantUsage& usage) { return usage.quota != TenantQuota{}; };
   if (std::ranges::none_of(tenants, limited)) return "";
@@ -138,7 +135,7 @@ std::string tenants_text(std::span<const TenantUsage> tenants, const StoreStats&
     for (size_t i = 0; i < usage.tiers.size(); ++i) {
       const TenantShare& share = usage.tiers[i];
       table.add({tenant, stats.tiers[i].name, fmt::to_string(share.blocks), base::format_size(share.bytes),
-                 size_or_none(quota_of(usage, i, stats)), base::format_size(share.above),
+                 size_or_none(report::quota_of(usage, i, stats)), base::format_size(share.above),
                  fmt::to_string(share.evictions), fmt::to_string(share.refusals)});
     }
     const auto add = [&](const char* what, uint64_t bytes, const std::optional<uint64_t>& quota) {

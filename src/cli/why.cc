@@ -7,10 +7,10 @@
 
 #include "base/bytes.h"
 #include "cli/arguments.h"
-#include "cli/descriptor.h"
 #include "cli/open_store.h"
 #include "cli/output.h"
 #include "cli/reasons.h"
+#include "report/descriptor.h"
 
 namespace terrace::cli {
 namespace {
@@ -102,7 +102,7 @@ void report_json(const Answer& answer) {
     Json entry{{"root", to_hex(other.name_space.root)}, {"known", other.name_space.known}};
     entry["differs"] = Json::array();
     if (other.name_space.known) {
-      for (const FieldDifference& field : differences(answer.fields, other.name_space.fields)) {
+      for (const auto& field : report::differences(answer.fields, other.name_space.fields)) {
         entry["differs"].push_back(
             Json{{"field", field.name}, {"asked", or_null(field.asked)}, {"stored", or_null(field.stored)}});
       }
@@ -147,7 +147,7 @@ void report_text(const Answer& answer, const std::string& name) {
                         places_text(other.story));
     if (!other.name_space.known) text += "  of that namespace only the root is known\n";
     if (!other.name_space.known) continue;
-    for (const FieldDifference& field : differences(answer.fields, other.name_space.fields)) {
+    for (const auto& field : report::differences(answer.fields, other.name_space.fields)) {
       text +=
           fmt::format("  {} is {} there, {} here\n", field.name, quoted(field.stored), quoted(field.asked));
     }

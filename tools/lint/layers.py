@@ -23,8 +23,9 @@ RANKS: list[set[str]] = [
     {"surface"},
     {"tier"},
     {"store"},
-    {"config"},
-    {"server", "client", "capi", "simulate"},
+    {"config", "report"},
+    {"server", "client", "simulate"},
+    {"capi"},
     {"cli"},
 ]
 RANK = {layer: rank for rank, layers in enumerate(RANKS) for layer in layers}

@@ -1,8 +1,8 @@
-#include "cli/descriptor.h"
+#include "report/descriptor.h"
 
 #include <fmt/format.h>
 
-namespace terrace::cli {
+namespace terrace::report {
 namespace {
 
 std::optional<std::string> text_of(const std::optional<uint32_t>& number) {
@@ -33,4 +33,4 @@ std::vector<FieldDifference> differences(const Namespace& asked, const Namespace
   return found;
 }
 
-}  // namespace terrace::cli
+}  // namespace terrace::report

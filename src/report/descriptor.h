@@ -7,7 +7,7 @@
 
 #include <terrace/key.h>
 
-namespace terrace::cli {
+namespace terrace::report {
 
 struct DescriptorField {
   std::string name;                  // "model_id"; a tenant's salt is "tenant_salt_sha256"
@@ -24,4 +24,4 @@ struct FieldDifference {
 
 std::vector<FieldDifference> differences(const Namespace& asked, const Namespace& stored);
 
-}  // namespace terrace::cli
+}  // namespace terrace::report

@@ -1,10 +1,10 @@
-// Statistics as JSON.
+#include "report/stats_document.h"
+
 #include <nlohmann/json.hpp>
 
-#include "cli/descriptor.h"
-#include "cli/stats_report.h"
+#include "report/descriptor.h"
 
-namespace terrace::cli {
+namespace terrace::report {
 namespace {
 
 Json drops_of(const TierStats& tier) {
@@ -100,6 +100,12 @@ Json limit(const std::optional<uint64_t>& bytes) {
 
 }  // namespace
 
+std::optional<uint64_t> quota_of(const TenantUsage& usage, size_t tier, const StoreStats& stats) {
+  if (tier == 0) return usage.quota.l1;
+  const auto named = usage.quota.tiers.find(stats.tiers[tier].name);
+  return named == usage.quota.tiers.end() ? std::nullopt : std::optional(named->second);
+}
+
 Json tenants_document(std::span<const TenantUsage> tenants, const StoreStats& stats) {
   Json document = Json::array();
   for (const TenantUsage& usage : tenants) {
@@ -124,4 +130,12 @@ Json tenants_document(std::span<const TenantUsage> tenants, const StoreStats& st
   return document;
 }
 
-}  // namespace terrace::cli
+Json store_document(const Store& store) {
+  const StoreStats stats = store.stats();
+  Json document = stats_document(stats);
+  document["namespaces"] = namespaces_document(store.namespaces());
+  document["tenants"] = tenants_document(store.tenants(), stats);
+  return document;
+}
+
+}  // namespace terrace::report
