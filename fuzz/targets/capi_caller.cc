@@ -70,11 +70,16 @@ void CCaller::keep(Held<Handle>& held, Handle* handle) {
 void CCaller::call() {
   using Call = void (CCaller::*)();
   // What matters most comes several times.
-  static constexpr std::array kCalls{
-      &CCaller::reserve,  &CCaller::commit,    &CCaller::put,     &CCaller::get,     &CCaller::get_into,
-      &CCaller::prefetch, &CCaller::operations, &CCaller::take,    &CCaller::lookup,  &CCaller::drop,
-      &CCaller::names,    &CCaller::quotas,    &CCaller::remove,  &CCaller::lookup_families,
-      &CCaller::look_around, &CCaller::pass_time, &CCaller::reserve, &CCaller::commit, &CCaller::get};
+  static constexpr std::array kCalls{&CCaller::reserve,     &CCaller::commit,
+                                     &CCaller::put,         &CCaller::get,
+                                     &CCaller::get_into,    &CCaller::prefetch,
+                                     &CCaller::operations,  &CCaller::take,
+                                     &CCaller::lookup,      &CCaller::drop,
+                                     &CCaller::names,       &CCaller::quotas,
+                                     &CCaller::remove,      &CCaller::lookup_families,
+                                     &CCaller::look_around, &CCaller::pass_time,
+                                     &CCaller::reserve,     &CCaller::commit,
+                                     &CCaller::get};
   const Call chosen = kCalls[input_.below(kCalls.size())];
   how_.store = input_.one_in(64) ? nullptr : &store_;
   how_.queue = input_.one_in(4) ? nullptr : queue_.get();
@@ -145,7 +150,7 @@ void CCaller::reserve() {
   const bool waits = input_.one_in(4);
   const bool reserved =
       done(waits ? terrace_reserve_wait(how_.store, request.given(), how_.timeout, to, given.data(), &error_)
-                            : terrace_reserve(how_.store, request.given(), to, given.data(), &error_));
+                 : terrace_reserve(how_.store, request.given(), to, given.data(), &error_));
   for (size_t i = 0; i < given.size(); ++i) {
     if (!reserved || i >= blocks.size()) {
       TERRACE_ASSERT(outcomes[i] == kUnwritten && given[i] == unwritten<terrace_reservation>());
@@ -198,8 +203,8 @@ void CCaller::put() {
   for (terrace_slice& slice : from) slice.offset += kMemoryBytes / 2;
   std::array<uint8_t, 4> outcomes;
   outcomes.fill(kUnwritten);
-  const bool stored = done(terrace_put(how_.store, request.given(), from.data(), outcomes.data(), how_.queue,
-                                       how_.tag, &error_));
+  const bool stored = done(
+      terrace_put(how_.store, request.given(), from.data(), outcomes.data(), how_.queue, how_.tag, &error_));
   TERRACE_ASSERT(stored || outcomes[0] == kUnwritten);
 }
 
@@ -252,7 +257,8 @@ void CCaller::lookup_families() {
   const terrace_key* const families = list(all, count);
   const terrace_family_group* const given = list(spread, groups);
   std::array<uint8_t, 4> reasons{};
-  if (done(terrace_lookup_families(how_.store, families, count, given, groups, &found, reasons.data(), &error_)))
+  if (done(terrace_lookup_families(how_.store, families, count, given, groups, &found, reasons.data(),
+                                   &error_)))
     TERRACE_ASSERT(found <= all.size());
   std::array<terrace_key, 16> members;
   (void)done(terrace_needed_members(families, count, given, groups, members.data(), members.size(), &needed,
@@ -311,7 +317,8 @@ void CCaller::prefetch() {
   options->policy = input_.below(4);
   options->write_back = input_.below(5);
   terrace_prefetch_ticket* ticket = nullptr;
-  if (done(terrace_prefetch(how_.store, asked, count, options.given(), how_.queue, how_.tag, &ticket, &error_)))
+  if (done(terrace_prefetch(how_.store, asked, count, options.given(), how_.queue, how_.tag, &ticket,
+                            &error_)))
     keep(tickets_, ticket);
 }
 
@@ -396,7 +403,8 @@ void CCaller::names() {
                               &count, &error_)))
     TERRACE_ASSERT(count <= keys.size());
   const terrace_bytes extra[] = {{text.data(), input_.one_in(16) ? size_t{0} : text.size()}};
-  (void)done(terrace_next_family(&root, tokens.data(), tokens.size(), extra, input_.below(2), &root, &error_));
+  (void)done(
+      terrace_next_family(&root, tokens.data(), tokens.size(), extra, input_.below(2), &root, &error_));
   (void)done(terrace_key_from_hex(text.c_str(), &root, &error_));
   const bool weak = input_.one_in(2), allowed = input_.one_in(2);
   (void)done(terrace_family_of_digest(&root, text.data(), text.size(), weak, allowed, &root, &error_));

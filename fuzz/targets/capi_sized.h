@@ -11,7 +11,7 @@ namespace terrace::fuzz {
 template <class Struct>
 class Sized {
  public:
-  explicit Sized(Input& input) : struct_(new (static_cast<void*>(bytes_)) Struct{}) {
+  explicit Sized(Input& input) : struct_(new(static_cast<void*>(bytes_)) Struct{}) {
     struct_->size = input.one_in(16) ? input.number(2) : sizeof(Struct);
     if (input.one_in(16)) bytes_[sizeof(Struct) + input.below(64)] = std::byte{1};
     is_null_ = input.one_in(32);

@@ -9,9 +9,9 @@
 //
 // What all functions keep to:
 //
-// Errors. Who can fail returns a code and says more in `error`, which may be NULL. A miss is no error: lookups
-// and retrieves say how many of the first keys are there, and why the next one is not. A call that fails has
-// changed nothing, and left what it writes through pointers as it was, unless it says otherwise.
+// Errors. Who can fail returns a code and says more in `error`, which may be NULL. A miss is no error:
+// lookups and retrieves say how many of the first keys are there, and why the next one is not. A call that
+// fails has changed nothing, and left what it writes through pointers as it was, unless it says otherwise.
 //
 // Structs. Those that begin with `size` may grow: set it to sizeof, what you mean, and all else to zero; zero
 // and NULL are the defaults. In place of an options struct NULL stands for all of them. The others never
@@ -39,10 +39,10 @@
 #define TERRACE_ABI_MINOR 0
 #define TERRACE_ABI_VERSION (TERRACE_ABI_MAJOR * 65536 + TERRACE_ABI_MINOR)
 
-#define TERRACE_BATCH_MAX 65536         // keys, blocks, reservations in a call
+#define TERRACE_BATCH_MAX 65536            // keys, blocks, reservations in a call
 #define TERRACE_BLOCK_BYTES_MAX 268435456  // payload of a block
-#define TERRACE_TIMEOUT_STORE (-1)      // the store's own (get.timeout, lookup.timeout), where it is allowed
-#define TERRACE_HEX_BYTES 65            // 64 hexadecimal digits and the NUL
+#define TERRACE_TIMEOUT_STORE (-1)  // the store's own (get.timeout, lookup.timeout), where it is allowed
+#define TERRACE_HEX_BYTES 65        // 64 hexadecimal digits and the NUL
 
 #ifdef __cplusplus
 extern "C" {
@@ -90,10 +90,10 @@ const char* terrace_version(void);
 
 // ---- handles
 
-typedef struct terrace_store terrace_store;                        // terrace_store_free
-typedef struct terrace_reservation terrace_reservation;            // terrace_commit, terrace_reservation_abort
-typedef struct terrace_pin terrace_pin;                            // terrace_pin_release
-typedef struct terrace_blocks terrace_blocks;                      // terrace_blocks_release
+typedef struct terrace_store terrace_store;              // terrace_store_free
+typedef struct terrace_reservation terrace_reservation;  // terrace_commit, terrace_reservation_abort
+typedef struct terrace_pin terrace_pin;                  // terrace_pin_release
+typedef struct terrace_blocks terrace_blocks;            // terrace_blocks_release
 typedef struct terrace_lookup_operation terrace_lookup_operation;  // terrace_lookup_free
 typedef struct terrace_get_operation terrace_get_operation;        // terrace_get_free
 typedef struct terrace_into_operation terrace_into_operation;      // terrace_into_free
@@ -193,7 +193,7 @@ terrace_code terrace_family_of_digest(const terrace_key* root, const void* diges
 // is {0, 0, 1}.
 typedef struct terrace_member {
   uint32_t group;
-  uint32_t shard;   // below shards
+  uint32_t shard;  // below shards
   uint32_t shards;
 } terrace_member;
 // The key of a family's member; a NULL member is all zero. Stores are asked for these.
@@ -211,7 +211,7 @@ terrace_code terrace_make_queue(terrace_store* store, terrace_queue** queue, ter
 // Events that come later are lost.
 void terrace_queue_free(terrace_queue* queue);
 
-enum {                        // terrace_completion.kind
+enum {                            // terrace_completion.kind
   TERRACE_EVENT_WRITE = 0,        // one block in one tier: status, cause, code
   TERRACE_EVENT_WRITE_BATCH = 1,  // once per commit and put, after its last write
   TERRACE_EVENT_RESULT = 2,       // a lookup, get, get_into or prefetch has its result
@@ -253,7 +253,8 @@ typedef struct terrace_completion {
 
 // Readable while events wait; edge and level both work. -1 where none can be had. Belongs to the queue.
 int terrace_queue_fd(terrace_queue* queue);
-// Takes up to events_max events; `count` gets how many, 0 at the timeout. With a timeout of 0 it never blocks.
+// Takes up to events_max events; `count` gets how many, 0 at the timeout. With a timeout of 0 it never
+// blocks.
 terrace_code terrace_queue_wait(terrace_queue* queue, int64_t timeout_ns, terrace_completion* events,
                                 size_t events_max, size_t* count, terrace_error* error);
 
@@ -268,8 +269,8 @@ const char* terrace_drop_cause_name(uint8_t cause);
 terrace_code terrace_register_region(terrace_store* store, void* data, uint64_t bytes, uint64_t* region,
                                      terrace_error* error);
 // The same, of the bytes [offset, offset + bytes) of a file in memory, which is mapped and its descriptor
-// copied: what a server can transfer to and from as well. Errors: TERRACE_INVALID_ARGUMENT where the file ends
-// before; TERRACE_PERMISSION for a file that could shrink: a memfd that is sealed against it, or may be
+// copied: what a server can transfer to and from as well. Errors: TERRACE_INVALID_ARGUMENT where the file
+// ends before; TERRACE_PERMISSION for a file that could shrink: a memfd that is sealed against it, or may be
 // sealed, is what it takes.
 terrace_code terrace_register_shared_region(terrace_store* store, int fd, uint64_t offset, uint64_t bytes,
                                             uint64_t* region, terrace_error* error);
@@ -285,22 +286,22 @@ typedef struct terrace_slice {
 // ---- from the engine to Terrace
 
 typedef struct terrace_block_spec {
-  terrace_key key;         // of the member
-  uint64_t bytes;          // of the payload, 1 to TERRACE_BLOCK_BYTES_MAX
-  terrace_key family;      // all zero: a family of one whose family is not kept
-  terrace_member member;   // all zero: a family of one
-  uint32_t reserved;       // 0
+  terrace_key key;        // of the member
+  uint64_t bytes;         // of the payload, 1 to TERRACE_BLOCK_BYTES_MAX
+  terrace_key family;     // all zero: a family of one whose family is not kept
+  terrace_member member;  // all zero: a family of one
+  uint32_t reserved;      // 0
 } terrace_block_spec;
 
 typedef struct terrace_reserve_request {
   size_t size;
-  terrace_key root;    // the namespace
-  terrace_key parent;  // key before the first one; all zero at the head of a chain
+  terrace_key root;                  // the namespace
+  terrace_key parent;                // key before the first one; all zero at the head of a chain
   const terrace_block_spec* blocks;  // in order of the chain
   size_t count;                      // at most TERRACE_BATCH_MAX
 } terrace_reserve_request;
 
-enum {  // what became of a block that was to be stored
+enum {                            // what became of a block that was to be stored
   TERRACE_RESERVE_BUFFER = 0,     // reserve: fill it and commit; put in `cache`: stored
   TERRACE_RESERVE_PRESENT = 1,    // nothing to do
   TERRACE_RESERVE_IN_FLIGHT = 2,  // an earlier copy is on its way, or stands earlier in this batch
@@ -329,8 +330,8 @@ void terrace_reservation_abort(terrace_reservation* reservation);
 terrace_code terrace_commit(terrace_store* store, terrace_reservation** reservations, size_t count,
                             terrace_queue* queue, uint64_t tag, terrace_error* error);
 
-// Stores from registered memory, one slice a block. In L1 mode `cache` the bytes are copied into L1 inside the
-// call. In `staging` and `off` they are written straight from slices that begin at a page
+// Stores from registered memory, one slice a block. In L1 mode `cache` the bytes are copied into L1 inside
+// the call. In `staging` and `off` they are written straight from slices that begin at a page
 // (TERRACE_RESERVE_ACCEPTED): that memory is the caller's again at the key's TERRACE_EVENT_RELEASED. Other
 // slices are copied in `staging` and refused in `off`.
 terrace_code terrace_put(terrace_store* store, const terrace_reserve_request* request,
@@ -391,14 +392,14 @@ typedef struct terrace_family_group {
 terrace_code terrace_lookup_families(terrace_store* store, const terrace_key* families, size_t count,
                                      const terrace_family_group* groups, size_t group_count, size_t* found,
                                      uint8_t* reasons, terrace_error* error);
-// Keys of the members that the prefix of these `count` families needs, group by group, shard by shard, each in
-// order of the chain. `key_count` gets how many; with NULL for `keys` it only counts. Errors:
+// Keys of the members that the prefix of these `count` families needs, group by group, shard by shard, each
+// in order of the chain. `key_count` gets how many; with NULL for `keys` it only counts. Errors:
 // TERRACE_INVALID_ARGUMENT when keys_max is less, TERRACE_LIMIT_EXCEEDED beyond TERRACE_BATCH_MAX.
 terrace_code terrace_needed_members(const terrace_key* families, size_t count,
                                     const terrace_family_group* groups, size_t group_count, terrace_key* keys,
                                     size_t keys_max, size_t* key_count, terrace_error* error);
 
-enum {  // what L1 keeps of what was loaded from a tier
+enum {                           // what L1 keeps of what was loaded from a tier
   TERRACE_WRITE_BACK_STORE = 0,  // the store's own (get.write_back)
   TERRACE_WRITE_BACK_ALWAYS = 1,
   TERRACE_WRITE_BACK_NEVER = 2,
@@ -413,8 +414,8 @@ typedef struct terrace_get_options {
   uint32_t reserved;    // 0
 } terrace_get_options;
 
-// The longest prefix that is there and verified, leased until it is released. Waits until it is loaded, to the
-// timeout (which may be TERRACE_TIMEOUT_STORE). Errors: TERRACE_LIMIT_EXCEEDED, TERRACE_NO_ARENA,
+// The longest prefix that is there and verified, leased until it is released. Waits until it is loaded, to
+// the timeout (which may be TERRACE_TIMEOUT_STORE). Errors: TERRACE_LIMIT_EXCEEDED, TERRACE_NO_ARENA,
 // TERRACE_CLOSED.
 terrace_code terrace_get(terrace_store* store, const terrace_key* keys, size_t count, int64_t timeout_ns,
                          const terrace_get_options* options, terrace_blocks** blocks, terrace_error* error);
@@ -455,16 +456,16 @@ bool terrace_into_released(const terrace_into_operation* operation);
 // Waits until the memory is the caller's again; `released` is false when the timeout came first.
 terrace_code terrace_into_wait(const terrace_into_operation* operation, int64_t timeout_ns, bool* released,
                                terrace_error* error);
-// How many of the first keys were delivered. `sources` and `reasons` may be NULL, or get one entry a key: 0 L1,
-// i tier i; a TERRACE_MISS_*. Errors: TERRACE_BUSY before it is ready.
+// How many of the first keys were delivered. `sources` and `reasons` may be NULL, or get one entry a key: 0
+// L1, i tier i; a TERRACE_MISS_*. Errors: TERRACE_BUSY before it is ready.
 terrace_code terrace_into_result(const terrace_into_operation* operation, size_t* delivered,
                                  uint16_t* sources, uint8_t* reasons, terrace_error* error);
 void terrace_into_cancel(terrace_into_operation* operation);
-// Cancels it. The memory is free only at TERRACE_EVENT_RELEASED, or when terrace_unregister_region is no longer
-// TERRACE_BUSY.
+// Cancels it. The memory is free only at TERRACE_EVENT_RELEASED, or when terrace_unregister_region is no
+// longer TERRACE_BUSY.
 void terrace_into_free(terrace_into_operation* operation);
 
-enum {  // what becomes of a prefetched block
+enum {                            // what becomes of a prefetched block
   TERRACE_PREFETCH_STORE = 0,     // the store's own (prefetch.policy)
   TERRACE_PREFETCH_RETAIN = 1,    // as write-back says
   TERRACE_PREFETCH_TEMPORARY = 2  // it goes with its last reader
@@ -476,8 +477,8 @@ typedef struct terrace_prefetch_options {
   uint32_t write_back;  // TERRACE_WRITE_BACK_*
 } terrace_prefetch_options;
 
-// Loads what is not in L1. The ticket holds each arrived block until a get took it, it is released or ended, or
-// `prefetch.hold` has passed. TERRACE_EVENT_RESULT when nothing more will arrive.
+// Loads what is not in L1. The ticket holds each arrived block until a get took it, it is released or ended,
+// or `prefetch.hold` has passed. TERRACE_EVENT_RESULT when nothing more will arrive.
 terrace_code terrace_prefetch(terrace_store* store, const terrace_key* keys, size_t count,
                               const terrace_prefetch_options* options, terrace_queue* queue, uint64_t tag,
                               terrace_prefetch_ticket** ticket, terrace_error* error);
@@ -496,8 +497,8 @@ void terrace_prefetch_free(terrace_prefetch_ticket* ticket);     // cancels it
 
 // ---- removal
 
-// Gone from every lookup when it returns, also after kill -9; with `erase` the bytes are overwritten with zeros
-// too. `removed`, when it is given, gets how many blocks were there.
+// Gone from every lookup when it returns, also after kill -9; with `erase` the bytes are overwritten with
+// zeros too. `removed`, when it is given, gets how many blocks were there.
 terrace_code terrace_remove(terrace_store* store, const terrace_key* keys, size_t count, bool erase,
                             uint64_t* removed, terrace_error* error);
 
@@ -526,7 +527,8 @@ typedef struct terrace_tier_quota {
   const char* tier;  // its name
   uint64_t bytes;
 } terrace_tier_quota;
-typedef struct terrace_quota {  // bytes of records: payload, 4 KiB and what fills the last page; NULL: no limit
+typedef struct terrace_quota {  // bytes of records: payload, 4 KiB and what fills the last page; NULL: no
+                                // limit
   size_t size;
   const uint64_t* l1;               // blocks in L1 and buffers reserved there
   const uint64_t* reserved;         // of L1: buffers reserved, in staging until their writes ended

@@ -46,9 +46,9 @@ Check& Check::timeout_or_stores(int64_t timeout_ns) {
 
 Check& Check::choice(uint64_t value, uint64_t most, std::string_view name) {
   if (value > most) {
-    refuse(Code::kInvalidArgument,
-           most == 0 ? fmt::format("{} is {}: it has to be 0", name, value)
-                     : fmt::format("{} is {}: 0 to {} are allowed", name, value, most));
+    refuse(Code::kInvalidArgument, most == 0
+                                       ? fmt::format("{} is {}: it has to be 0", name, value)
+                                       : fmt::format("{} is {}: 0 to {} are allowed", name, value, most));
   }
   return *this;
 }

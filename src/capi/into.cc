@@ -43,8 +43,7 @@ bool terrace_into_released(const terrace_into_operation* operation) {
 terrace_code terrace_into_wait(const terrace_into_operation* operation, int64_t timeout_ns, bool* released,
                                terrace_error* error) {
   return answered(error, [&]() -> Answer {
-    const Answer ok =
-        Check().given(operation, "operation").timeout(timeout_ns).given(released, "released");
+    const Answer ok = Check().given(operation, "operation").timeout(timeout_ns).given(released, "released");
     if (!ok) return ok;
     *released = operation->store->wait(operation->running, Timeout(timeout_ns));
     return {};

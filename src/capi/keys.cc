@@ -65,9 +65,8 @@ Answer block_keys(const terrace_key& root, std::span<const uint32_t> tokens, uin
   if (block_tokens == 0) return failure(Code::kInvalidArgument, "block_tokens is 0: at least 1 is allowed");
   const size_t whole = tokens.size() / block_tokens;
   if (whole > keys.size()) {
-    return failure(Code::kInvalidArgument,
-                   fmt::format("keys_max is {}: {} tokens are {} blocks of {}", keys.size(), tokens.size(),
-                               whole, block_tokens));
+    return failure(Code::kInvalidArgument, fmt::format("keys_max is {}: {} tokens are {} blocks of {}",
+                                                       keys.size(), tokens.size(), whole, block_tokens));
   }
   PrefixHasher hasher(key_of(root));
   for (size_t i = 0; i < whole; ++i) {

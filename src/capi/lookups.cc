@@ -24,9 +24,8 @@ Outcome<FamilyLayout> layout_of(const terrace_family_group* groups, size_t count
   layout.groups.clear();
   for (const terrace_family_group& group : std::span(groups, count)) {
     if (group.shards == 0) {
-      return failure(
-          Code::kInvalidArgument,
-          fmt::format("groups[{}].shards is 0: at least 1 is allowed", layout.groups.size()));
+      return failure(Code::kInvalidArgument,
+                     fmt::format("groups[{}].shards is 0: at least 1 is allowed", layout.groups.size()));
     }
     layout.groups.push_back({.shards = group.shards, .window = group.window});
   }
@@ -37,8 +36,7 @@ Outcome<FamilyLayout> layout_of(const terrace_family_group* groups, size_t count
 Outcome<size_t> member_count(const FamilyLayout& layout, size_t families) {
   uint64_t members = 0;
   for (const FamilyGroup& group : layout.groups) {
-    const uint64_t inside =
-        group.window == 0 ? families : std::min<uint64_t>(group.window, families);
+    const uint64_t inside = group.window == 0 ? families : std::min<uint64_t>(group.window, families);
     members += group.shards * inside;  // below 2^49, each time
     if (members > TERRACE_BATCH_MAX) {
       return failure(Code::kLimitExceeded,
@@ -125,8 +123,7 @@ terrace_code terrace_lookup_families(terrace_store* store, const terrace_key* fa
                                      const terrace_family_group* groups, size_t group_count, size_t* found,
                                      uint8_t* reasons, terrace_error* error) {
   return answered(error, [&]() -> Answer {
-    const Answer ok =
-        Check().given(store, "store").batch(families, count, "families").given(found, "found");
+    const Answer ok = Check().given(store, "store").batch(families, count, "families").given(found, "found");
     if (!ok) return ok;
     const auto layout = layout_of(groups, group_count);
     if (!layout) return std::unexpected(layout.error());

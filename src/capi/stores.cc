@@ -64,8 +64,7 @@ Answer reserve(terrace_store* store, const terrace_reserve_request* given, uint8
   Given handles(count);
   for (size_t i = 0; i < count; ++i) {
     Reservation& reservation = (*answers)[i].reservation;
-    if (reservation)
-      handles[i] = std::make_unique<terrace_reservation>(store->store, std::move(reservation));
+    if (reservation) handles[i] = std::make_unique<terrace_reservation>(store->store, std::move(reservation));
   }
   for (size_t i = 0; i < count; ++i) {
     outcomes[i] = static_cast<uint8_t>((*answers)[i].outcome);
@@ -145,8 +144,7 @@ terrace_code terrace_reserve_wait(terrace_store* store, const terrace_reserve_re
 }
 
 void* terrace_reservation_buffer(const terrace_reservation* reservation, uint64_t* bytes) {
-  const auto buffer =
-      reservation == nullptr ? std::span<std::byte>() : reservation->reservation.bytes();
+  const auto buffer = reservation == nullptr ? std::span<std::byte>() : reservation->reservation.bytes();
   if (bytes != nullptr) *bytes = buffer.size();
   return buffer.data();
 }

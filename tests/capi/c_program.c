@@ -1,6 +1,5 @@
 /* What the compiler says of it is half of the test: C11, pedantic, the header first. */
 #include <terrace/terrace.h>
-#include <terrace/terrace.h>
 
 #include "capi/c_program.h"
 
@@ -20,7 +19,8 @@ static const char* store_blocks(terrace_store* store, const terrace_key* root, c
   terrace_block_spec blocks[BLOCKS];
   uint8_t outcomes[BLOCKS];
   terrace_reservation* reservations[BLOCKS];
-  terrace_reserve_request request = {.size = sizeof request, .root = *root, .blocks = blocks, .count = BLOCKS};
+  terrace_reserve_request request = {
+      .size = sizeof request, .root = *root, .blocks = blocks, .count = BLOCKS};
   memset(blocks, 0, sizeof blocks);
   for (int i = 0; i < BLOCKS; ++i) {
     blocks[i].key = keys[i];

@@ -103,8 +103,8 @@ TEST_F(CApiKeys, a_growing_prompt_goes_on_from_its_last_family) {
   ASSERT_EQ(terrace_member_key(&family, nullptr, &key, &error_), TERRACE_OK);
   EXPECT_EQ(hex_of(key), to_hex(member_key(same.last())));
   const terrace_bytes none[] = {{nullptr, 5}};
-  refused(terrace_next_family(&family, tokens.data(), 2, none, 1, &family, &error_),
-          TERRACE_INVALID_ARGUMENT, "extra.data is NULL");
+  refused(terrace_next_family(&family, tokens.data(), 2, none, 1, &family, &error_), TERRACE_INVALID_ARGUMENT,
+          "extra.data is NULL");
   refused(terrace_next_family(&family, tokens.data(), SIZE_MAX, nullptr, 0, &family, &error_),
           TERRACE_LIMIT_EXCEEDED, "token_count");
 }

@@ -68,8 +68,8 @@ TEST_P(CApiStore, what_is_there_needs_no_buffer) {
   ASSERT_EQ(store_blocks(1, 2), 2u);
   Request request(1, 3);
   ok(terrace_reserve(store_, &request.named, request.outcomes.data(), request.reservations.data(), &error_));
-  EXPECT_EQ(request.outcomes, (std::vector<uint8_t>{TERRACE_RESERVE_PRESENT, TERRACE_RESERVE_PRESENT,
-                                                    TERRACE_RESERVE_BUFFER}));
+  EXPECT_EQ(request.outcomes,
+            (std::vector<uint8_t>{TERRACE_RESERVE_PRESENT, TERRACE_RESERVE_PRESENT, TERRACE_RESERVE_BUFFER}));
   EXPECT_EQ(request.reservations[0], nullptr);
   ASSERT_NE(request.reservations[2], nullptr);
   terrace_reservation_abort(request.reservations[2]);
@@ -252,8 +252,7 @@ TEST_P(CApiOpen, a_wrong_configuration_is_refused_with_its_line) {
   terrace_store* none = nullptr;
   refused(terrace_open_text("l1:\n  budget: 8 potatoes\n", &none, &error_), TERRACE_INVALID_ARGUMENT,
           "yaml:2: l1.budget: '8 potatoes'");
-  refused(terrace_open("/no/such/file.yaml", &none, &error_), TERRACE_INVALID_ARGUMENT,
-          "/no/such/file.yaml");
+  refused(terrace_open("/no/such/file.yaml", &none, &error_), TERRACE_INVALID_ARGUMENT, "/no/such/file.yaml");
   refused(terrace_open_text("l1: [", &none, &error_), TERRACE_INVALID_ARGUMENT, "not YAML");
   EXPECT_EQ(none, nullptr);
 }

@@ -93,8 +93,7 @@ TEST_P(CApiTransfer, plain_memory_is_for_the_store_of_this_process) {
   open();
   std::vector<char> memory(2 * kBlock);
   uint64_t region = 0;
-  const terrace_code code =
-      terrace_register_region(store_, memory.data(), memory.size(), &region, &error_);
+  const terrace_code code = terrace_register_region(store_, memory.data(), memory.size(), &region, &error_);
   if (!embedded()) return refused(code, TERRACE_UNSUPPORTED, "register_shared_region");
   ok(code);
   ASSERT_EQ(store_blocks(1, 1), 1u);
