@@ -17,32 +17,33 @@ void write(const LookupResult& result, size_t* found, uint16_t* where, uint8_t* 
   write_reasons(reasons, result.found, result.reasons);
 }
 
-Outcome<FamilyLayout> layout_of(const terrace_family_group* groups, size_t count) {
+// Of `families` of them; windows may need fewer members.
+Outcome<FamilyLayout> layout_of(const terrace_family_group* groups, size_t count, size_t families) {
   if (const Answer ok = Check().batch(groups, count, "groups"); !ok) return std::unexpected(ok.error());
   if (count == 0) return failure(Code::kInvalidArgument, "group_count is 0: families have at least 1 group");
   FamilyLayout layout;
   layout.groups.clear();
+  uint64_t members = 0;
   for (const terrace_family_group& group : std::span(groups, count)) {
     if (group.shards == 0) {
       return failure(Code::kInvalidArgument,
                      fmt::format("groups[{}].shards is 0: at least 1 is allowed", layout.groups.size()));
+    }
+    members += uint64_t{group.shards} * families;  // below 2^49, each time
+    if (members > TERRACE_BATCH_MAX) {
+      return failure(Code::kLimitExceeded,
+                     fmt::format("{} families have {} members in groups[0] to groups[{}]: {} are allowed",
+                                 families, members, layout.groups.size(), TERRACE_BATCH_MAX));
     }
     layout.groups.push_back({.shards = group.shards, .window = group.window});
   }
   return layout;
 }
 
-// How many members `families` of them need.
-Outcome<size_t> member_count(const FamilyLayout& layout, size_t families) {
-  uint64_t members = 0;
+size_t needed_count(const FamilyLayout& layout, size_t families) {
+  size_t members = 0;
   for (const FamilyGroup& group : layout.groups) {
-    const uint64_t inside = group.window == 0 ? families : std::min<uint64_t>(group.window, families);
-    members += group.shards * inside;  // below 2^49, each time
-    if (members > TERRACE_BATCH_MAX) {
-      return failure(Code::kLimitExceeded,
-                     fmt::format("{} families of these groups have more than {} members: {} are allowed",
-                                 families, TERRACE_BATCH_MAX, TERRACE_BATCH_MAX));
-    }
+    members += group.shards * (group.window == 0 ? families : std::min<size_t>(group.window, families));
   }
   return members;
 }
@@ -125,7 +126,7 @@ terrace_code terrace_lookup_families(terrace_store* store, const terrace_key* fa
   return answered(error, [&]() -> Answer {
     const Answer ok = Check().given(store, "store").batch(families, count, "families").given(found, "found");
     if (!ok) return ok;
-    const auto layout = layout_of(groups, group_count);
+    const auto layout = layout_of(groups, group_count, count);
     if (!layout) return std::unexpected(layout.error());
     const auto result = store->store->lookup_families(keys_of(families, count), *layout);
     if (!result) return refused(result.error());
@@ -141,18 +142,17 @@ terrace_code terrace_needed_members(const terrace_key* families, size_t count,
   return answered(error, [&]() -> Answer {
     const Answer ok = Check().batch(families, count, "families").given(key_count, "key_count");
     if (!ok) return ok;
-    const auto layout = layout_of(groups, group_count);
+    const auto layout = layout_of(groups, group_count, count);
     if (!layout) return std::unexpected(layout.error());
-    const auto wanted = member_count(*layout, count);
-    if (!wanted) return std::unexpected(wanted.error());
-    if (keys != nullptr && *wanted > keys_max) {
+    const size_t wanted = needed_count(*layout, count);
+    if (keys != nullptr && wanted > keys_max) {
       return failure(Code::kInvalidArgument,
-                     fmt::format("keys_max is {}: {} members are needed", keys_max, *wanted));
+                     fmt::format("keys_max is {}: {} members are needed", keys_max, wanted));
     }
     if (keys != nullptr) {
       for (const Key& key : needed_members(keys_of(families, count), *layout, count)) write_key(keys++, key);
     }
-    *key_count = *wanted;
+    *key_count = wanted;
     return {};
   });
 }

@@ -21,7 +21,6 @@ TEST_P(CApiBadInput, what_is_missing_is_named) {
   terrace_blocks* blocks = nullptr;
   terrace_get_operation* get = nullptr;
   terrace_into_operation* into = nullptr;
-  terrace_lookup_operation* lookup = nullptr;
   terrace_prefetch_ticket* ticket = nullptr;
   terrace_queue* queue = nullptr;
   uint64_t number = 0;

@@ -117,7 +117,7 @@ TEST_F(CApiKeys, an_engines_digest_is_taken_when_it_is_long_and_strong) {
   refused(terrace_family_of_digest(&root_, digest.data(), 15, false, false, &family, &error_),
           TERRACE_INVALID_ARGUMENT, "15 bytes");
   refused(terrace_family_of_digest(&root_, digest.data(), 16, true, false, &family, &error_),
-          TERRACE_INVALID_ARGUMENT, "not cryptographic");
+          TERRACE_INVALID_ARGUMENT, "non-cryptographic");
   EXPECT_EQ(terrace_family_of_digest(&root_, digest.data(), 16, true, true, &family, &error_), TERRACE_OK);
 }
 

@@ -179,6 +179,7 @@ class CStore : public server_tests::ServerTest, public ::testing::WithParamInter
   // What does not fit L1 any more is on the disk only.
   void push_out() {
     for (uint32_t chain = 50; chain < 80; ++chain) store_blocks(1000 * chain, 10);
+    sync();  // what is being written cannot leave
   }
 
   terrace_store* store_ = nullptr;
