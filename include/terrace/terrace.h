@@ -9,22 +9,23 @@
 //
 // What all functions keep to:
 //
-// Errors. Who can fail returns a code and says more in `error`, which may be NULL. A miss is no error:
+// Errors. What can fail returns a code and says more in `error`, which may be NULL. A miss is no error:
 // lookups and retrieves say how many of the first keys are there, and why the next one is not. A call that
-// fails has changed nothing, and left what it writes through pointers as it was, unless it says otherwise.
+// fails leaves what it writes through pointers as it was; one that is refused (TERRACE_INVALID_ARGUMENT,
+// TERRACE_LIMIT_EXCEEDED, TERRACE_UNSUPPORTED, TERRACE_CLOSED) has changed nothing at all.
 //
-// Structs. Those that begin with `size` may grow: set it to sizeof, what you mean, and all else to zero; zero
-// and NULL are the defaults. In place of an options struct NULL stands for all of them. The others never
-// change. Lists are a pointer and a count; the pointer may be NULL when the count is 0.
+// Structs. Those that begin with `size` may grow: set it to sizeof, what you mean, and all else to zero. Zero
+// and NULL are the defaults, and so is NULL in place of a struct of options. The others never change. Lists
+// are a pointer and a count; the pointer may be NULL when the count is 0.
 //
-// Ownership. What a function gives through a pointer to a handle is the caller's, who ends it with the
-// function named there; ending NULL does nothing. Handles may outlive the store: their memory stays until the
-// last of them goes. What is given to a function is not looked at any more when it has returned, but for
-// registered memory and fences.
+// Ownership. A handle that a function gives is the caller's, who ends it with the function named beside its
+// type; ending NULL does nothing. Handles may outlive the store: their memory stays until the last of them
+// goes. What a function was given is not looked at any more when it has returned, but for registered memory.
 //
-// Threads. Every function may be called from any thread, but one thread at a time ends a handle, and nobody
-// uses it then. Only those with `timeout_ns`, terrace_remove, terrace_clear, and those that open or end a
-// store may block; with a server every call waits for its answer, to the `patience` of terrace_connect.
+// Threads. Every function may be called from any thread; who ends a handle must be the last one to use it.
+// Only these may block, to their timeout: terrace_get, terrace_sync, whose name says wait, terrace_remove,
+// terrace_clear, and what opens or ends a store. With a server every call waits for its answer, to the
+// `patience_ns` of terrace_connect.
 //
 // Times are nanoseconds. Texts end with NUL and are UTF-8 where they mean something. The constants TERRACE_*
 // that are not here stand in terrace_numbers.h.
@@ -55,7 +56,7 @@ extern "C" {
 typedef struct terrace_error {
   terrace_code code;   // as returned; TERRACE_OK after a call that did what it was to do
   int32_t sys_errno;   // 0: none
-  char message[1016];  // names the value and what is allowed, a problem a line; "" without an error
+  char message[1016];  // names the value and what is allowed, a problem a line, cut when it is longer; or ""
 } terrace_error;
 
 // "invalid_argument"; "unknown" for a number this library does not have. Static.
@@ -269,9 +270,10 @@ terrace_code terrace_reserve_wait(terrace_store* store, const terrace_reserve_re
 void* terrace_reservation_buffer(const terrace_reservation* reservation, uint64_t* bytes);
 void terrace_reservation_abort(terrace_reservation* reservation);
 
-// Publishes whole blocks at once, in order; NULLs are passed over. What was taken is NULL afterwards: all,
-// unless the code is TERRACE_INVALID_ARGUMENT (a reservation of another store, or named twice; a queue of
-// another store). Events: one TERRACE_EVENT_WRITE for each block and tier, one TERRACE_EVENT_WRITE_BATCH.
+// Publishes whole blocks at once, in order; NULLs are passed over. The reservations are taken, and NULL
+// afterwards; those of a call that is refused are not (a reservation of another store, or named twice; a
+// queue of another store). Events: a TERRACE_EVENT_WRITE for each block and tier, a
+// TERRACE_EVENT_WRITE_BATCH.
 terrace_code terrace_commit(terrace_store* store, terrace_reservation** reservations, size_t count,
                             terrace_queue* queue, uint64_t tag, terrace_error* error);
 
@@ -416,7 +418,8 @@ void terrace_prefetch_free(terrace_prefetch_ticket* ticket);     // cancels it
 terrace_code terrace_remove(terrace_store* store, const terrace_key* keys, size_t count, bool erase,
                             uint64_t* removed, terrace_error* error);
 
-typedef struct terrace_clear_scope {  // what any of root, tenant_salt and all names; one at least
+// What any of root, tenant_salt and all names; one at least.
+typedef struct terrace_clear_scope {
   size_t size;
   const terrace_key* root;  // one namespace
   const char* tenant_salt;  // all namespaces of a tenant
@@ -441,8 +444,8 @@ typedef struct terrace_tier_quota {
   const char* tier;  // its name
   uint64_t bytes;
 } terrace_tier_quota;
-typedef struct terrace_quota {  // bytes of records: payload, 4 KiB and what fills the last page; NULL: no
-                                // limit
+// Bytes of records: payload, 4 KiB and what fills the last page. NULL: no limit.
+typedef struct terrace_quota {
   size_t size;
   const uint64_t* l1;               // blocks in L1 and buffers reserved there
   const uint64_t* reserved;         // of L1: buffers reserved, in staging until their writes ended

@@ -257,16 +257,6 @@ TEST_P(CApiOpen, a_wrong_configuration_is_refused_with_its_line) {
   EXPECT_EQ(none, nullptr);
 }
 
-TEST_P(CApiOpen, a_long_complaint_is_cut_between_characters) {
-  std::string yaml;
-  for (int i = 0; i < 100; ++i) yaml += "schlüssel" + std::to_string(i) + ": ü\n";
-  terrace_store* none = nullptr;
-  refused(terrace_open_text(yaml.c_str(), &none, &error_), TERRACE_INVALID_ARGUMENT, "schlüssel0");
-  const std::string message = error_.message;
-  EXPECT_GT(message.size(), 1000u);
-  EXPECT_NO_THROW((void)nlohmann::json(message).dump()) << "it is UTF-8";
-}
-
 TEST_P(CApiOpen, a_server_that_is_not_there_is_not_found) {
   const std::string socket = directory_ / "nobody";
   terrace_connect_options options{};
