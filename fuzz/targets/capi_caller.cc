@@ -50,8 +50,18 @@ CCaller::CCaller(lab::Machine& machine, Input& input)
   TERRACE_ASSERT(done(terrace_register_region(&store_, first, kMemoryBytes, &region_, &error_)));
 }
 
-// Its handles go before the store.
 CCaller::~CCaller() = default;
+
+void CCaller::drop_all() {
+  reservations_.clear();
+  blocks_.clear();
+  pins_.clear();
+  lookups_.clear();
+  gets_.clear();
+  intos_.clear();
+  tickets_.clear();
+  queue_.reset();
+}
 
 bool CCaller::done(terrace_code code) {
   TERRACE_ASSERT(code >= TERRACE_OK && code < TERRACE_INTERNAL && code == error_.code);

@@ -19,11 +19,13 @@ namespace terrace::fuzz {
 class CCaller {
  public:
   CCaller(lab::Machine& machine, Input& input);
-  ~CCaller();
+  ~CCaller();  // after the store: until then IO may touch its memory
   CCaller(const CCaller&) = delete;
   CCaller& operator=(const CCaller&) = delete;
 
   void call();
+  // Ends every handle.
+  void drop_all();
 
  private:
   struct End {

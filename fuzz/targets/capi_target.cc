@@ -20,10 +20,9 @@ void run(std::span<const std::byte> bytes) {
   lab::Machine machine(options);
   const auto started = machine.start();
   TERRACE_ASSERT(started.has_value());
-  {
-    CCaller caller(machine, input);
-    for (size_t i = 0; i < kCallsMax && !input.empty(); ++i) caller.call();
-  }
+  CCaller caller(machine, input);
+  for (size_t i = 0; i < kCallsMax && !input.empty(); ++i) caller.call();
+  caller.drop_all();
   (void)machine.stop(std::chrono::seconds(30));
   machine.time().run_for(std::chrono::minutes(1));
   TERRACE_ASSERT(machine.store_is_gone());
