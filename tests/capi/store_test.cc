@@ -220,6 +220,34 @@ TEST_P(CApiStore, who_wants_no_words_gives_no_error) {
   EXPECT_TRUE(recovered);
 }
 
+// --- a server that goes away
+
+class CApiServer : public CStore {};
+INSTANTIATE_TEST_SUITE_P(, CApiServer, ::testing::Values(Kind::kServer), name_of);
+
+TEST_P(CApiServer, while_it_is_away_there_are_misses_and_afterwards_blocks_again) {
+  open();
+  ASSERT_EQ(store_blocks(1, 3), 3u);
+  sync();
+  const auto held = get(1, 3);
+  stop();
+
+  EXPECT_EQ(lookup(1, 3), 0u);
+  const auto nothing = get(1, 3);
+  size_t count = 9;
+  (void)terrace_blocks_list(nothing.get(), &count);
+  EXPECT_EQ(count, 0u);
+  EXPECT_EQ(terrace_blocks_reasons(nothing.get(), &count)[0], TERRACE_MISS_TIER_UNAVAILABLE);
+  EXPECT_EQ(store_blocks(11, 2), 0u) << "no room";
+  refused(terrace_remove(store_, keys_of(1, 1).data(), 1, false, nullptr, &error_), TERRACE_UNAVAILABLE,
+          "away");
+  EXPECT_EQ(right_blocks(held.get(), 1), 3u) << "mapped as long as it is held";
+
+  start();
+  EXPECT_TRUE(eventually([this] { return lookup(1, 3) == 3; }));
+  EXPECT_EQ(right_blocks(get(1, 3).get(), 1), 3u);
+}
+
 // --- opening
 
 class CApiOpen : public CStore {};
