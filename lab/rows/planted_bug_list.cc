@@ -54,7 +54,7 @@ constexpr std::array kBugs{
     PlantedBug{"store.ticket_finds_removed", 1, "a prefetch's ticket answers with removed blocks"},
     PlantedBug{"store.publish_removed_write", 1, "a write that a removal overtook is published"},
     PlantedBug{"store.write_removed_block", 1, "a block is written though it was removed after its commit"},
-    PlantedBug{"store.remove_answers_early", 1, "a removal does not wait for the writes it undoes"},
+    PlantedBug{"store.remove_answers_early", 1, "a removal does not wait for the writes it undoes", 414, 1},
     PlantedBug{"store.write_beside_its_removal", 17, "a block is written to a tier that has yet to remove it",
                7, 1},
     PlantedBug{"store.remove_misses_writes", 1, "a removal does not know of writes under way"},
