@@ -74,7 +74,7 @@ TEST(Restart, a_server_that_cannot_start_is_reported) {
 }
 
 TEST(Idle, a_server_and_its_clients_cost_nothing) {
-  const Findings findings = idle_served(small_options(), 1, 40);
+  const Findings findings = idle_served(small_options(), 3, 40);
   EXPECT_TRUE(findings.clean()) << failures(findings);
   EXPECT_EQ(40u, findings.counted("connects"));
 }
