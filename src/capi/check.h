@@ -2,6 +2,7 @@
 // argument, its value and what is allowed.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -36,20 +37,25 @@ class Check {
 std::unexpected<Failure> size_refused(std::string_view name, size_t given, size_t known);
 std::unexpected<Failure> unknown_fields(std::string_view name, size_t given, size_t known);
 
-// As much of a struct that may grow as this library knows; all zero for NULL. What a newer program has set
-// beyond that is refused, not passed over.
+// What a struct had when it first appeared: programs compiled then are served. One that has grown says so
+// here.
+template <class Struct>
+inline constexpr size_t kFirstBytes = sizeof(Struct);
+
+// As much of a struct that may grow as both sides know, and zero behind it; all zero for NULL. What a newer
+// program has set beyond that is refused, not passed over.
 template <class Struct>
 Outcome<Struct> read_sized(const Struct* given, std::string_view name) {
   constexpr size_t kMost = 4096;  // what is larger was never set
   Struct known{};
   if (given == nullptr) return known;
   const size_t size = given->size;
-  if (size < sizeof known || size > kMost) return size_refused(name, size, sizeof known);
+  if (size < kFirstBytes<Struct> || size > kMost) return size_refused(name, size, sizeof known);
   const auto* const bytes = reinterpret_cast<const unsigned char*>(given);
   for (size_t i = sizeof known; i < size; ++i) {
     if (bytes[i] != 0) return unknown_fields(name, size, sizeof known);
   }
-  std::memcpy(&known, bytes, sizeof known);
+  std::memcpy(&known, bytes, std::min(size, sizeof known));
   return known;
 }
 

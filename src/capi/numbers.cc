@@ -90,7 +90,7 @@ static_assert(sizeof(terrace_block) == 56 && sizeof(terrace_block_spec) == 88 &&
 static_assert(sizeof(terrace_member) == 12 && sizeof(terrace_family_group) == 8);
 static_assert(sizeof(terrace_bytes) == 16 && sizeof(terrace_progress) == 32 &&
               sizeof(terrace_tier_quota) == 16);
-// These only grow.
+// These only grow; kFirstBytes (check.h) then keeps what they had.
 static_assert(sizeof(terrace_connect_options) == 32 && sizeof(terrace_namespace) == 88);
 static_assert(sizeof(terrace_reserve_request) == 88 && sizeof(terrace_get_options) == 24);
 static_assert(sizeof(terrace_prefetch_options) == 16 && sizeof(terrace_clear_scope) == 32);
