@@ -8,10 +8,8 @@
 #include <span>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "base/mutex.h"
-#include "store/types.h"
+#include "store/key_table.h"
 
 namespace terrace::store {
 
@@ -22,7 +20,9 @@ class Index {
     TierMask mask = 0;
   };
 
+  Index();
   std::optional<Entry> find(const Key& key) const;
+  // `entry.block` is a block. Throws std::bad_alloc before anything is changed.
   void put(const Key& key, Entry entry);
   void set_mask(const Key& key, TierMask mask);
   void erase(const Key& key);
@@ -35,10 +35,14 @@ class Index {
   static constexpr size_t kShards = 16;
   struct alignas(64) Shard {
     mutable base::Mutex mutex;
-    boost::unordered_flat_map<Key, Entry, KeyHash> map TERRACE_GUARDED_BY(mutex);
+    KeyTable table TERRACE_GUARDED_BY(mutex);
+    // The hint needs no lock.
+    void prefetch(uint64_t digest) const TERRACE_THREAD(no_thread_safety_analysis) { table.prefetch(digest); }
   };
-  static size_t shard_of(const Key& key) { return key.bytes[0] % kShards; }
+  // By bits that a table does not use.
+  static size_t shard_of(uint64_t digest) { return digest >> 60; }
 
+  const KeyDigest digest_;
   std::array<Shard, kShards> shards_;
 };
 
