@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include <terrace/client.h>
@@ -87,9 +88,10 @@ void store_small_chains(Store& store, uint64_t chains) {
 }
 
 template <class Work>
-double p50_us(uint64_t count, const Work& work) {
+double p50_us(uint64_t count, const Work& work, const std::function<void(uint64_t)>& prepare = {}) {
   std::vector<double> times;
   for (uint64_t i = 0; i < count; ++i) {
+    if (prepare) prepare(i);
     const Stopwatch watch;
     work(i);
     times.push_back(watch.seconds() * 1e6);
@@ -119,9 +121,9 @@ void bench_server_lookup(const MicroOptions& options, const DirectoryOptions& di
   const uint64_t count = options.quick ? 1000 : 4000;
   const auto echoed = [&](uint64_t) { bare.ask(); };
   base::Random random(5);
+  std::vector<Key> keys;
+  const auto choose = [&](uint64_t) { keys = chain_of(random.below(chains)); };
   const auto new_prompt = [&](uint64_t) {
-    static std::vector<Key> keys;
-    keys = chain_of(random.below(chains));
     if (need(store->lookup(keys), "lookup").found != kChain)
       throw CannotRun("a resident block was not found");
   };
@@ -129,10 +131,10 @@ void bench_server_lookup(const MicroOptions& options, const DirectoryOptions& di
   Pairs again{"server.lookup.same_prompt.p50", "us", {}, {}};
   const std::vector<Key> same = chain_of(0);
   const auto same_prompt = [&](uint64_t) { need(store->lookup(same), "lookup"); };
-  (void)p50_us(count / 4, new_prompt);
+  (void)p50_us(count / 4, new_prompt, choose);
   (void)p50_us(count / 4, echoed);
   for (uint32_t run = 0; run < options.runs; ++run) {
-    fresh.ours.push_back(p50_us(count, new_prompt));
+    fresh.ours.push_back(p50_us(count, new_prompt, choose));
     fresh.theirs.push_back(p50_us(count, echoed));
     again.ours.push_back(p50_us(count, same_prompt));
     again.theirs.push_back(p50_us(count, echoed));
