@@ -14,7 +14,7 @@ _terrace() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=
   COMPREPLY=()
   if [[ $COMP_CWORD -eq 1 ]]; then
-    words='put get ls lookup why scrub stats serve simulate config bench completion --help --version'
+    words='put get ls lookup why scrub stats serve server simulate config bench completion --help --version'
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
     return
   fi
@@ -25,6 +25,14 @@ _terrace() {
       return
     fi
     command="config ${COMP_WORDS[2]}"
+  fi
+  if [[ $command == server ]]; then
+    if [[ $COMP_CWORD -eq 2 ]]; then
+      words='stats watch quota limit drain resume mode --help'
+      mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+      return
+    fi
+    command="server ${COMP_WORDS[2]}"
   fi
   if [[ $command == bench ]]; then
     if [[ $COMP_CWORD -eq 2 ]]; then
@@ -62,11 +70,14 @@ _terrace() {
       ;;
     --namespace | --key | --capacity | --l1 | --*-blocks | --block-*) return ;;
     --session-interval | --disk-capacity | --allow-uid) return ;;
+    --count | --reserved | --leased | --timeout) return ;;
     --bytes | --bandwidth | --latency | --rounds | --least-ratio) return ;;
   esac
   if [[ $current != -* ]]; then
     case $command,$COMP_CWORD in
       bench\ *) ;;
+      server\ mode,3) mapfile -t COMPREPLY < <(compgen -W 'cache staging' -- "$current") ;;
+      server\ *) ;;
       config\ *) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
       completion,*) mapfile -t COMPREPLY < <(compgen -W bash -- "$current") ;;
       put,2 | get,2 | lookup,2 | why,2 | stats,2)
@@ -97,6 +108,10 @@ _terrace() {
     bench\ staging)
       words='--bytes --block-bytes --l1 --bandwidth --least-ratio --rounds --dir --json --help'
       ;;
+    server\ watch) words='--count --socket --json --help' ;;
+    server\ limit) words='--reserved --leased --socket --json --help' ;;
+    server\ drain) words='--timeout --socket --json --help' ;;
+    server\ *) words='--socket --json --help' ;;
     scrub | completion) words='--json --help' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

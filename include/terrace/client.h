@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <terrace/store.h>
 
@@ -21,6 +22,9 @@ namespace terrace {
 struct ClientOptions {
   std::string socket;  // path of the server's Unix socket
   std::string name{};  // for people who look at the server's sessions
+  // Named to the server at every connection. One that binds sessions (`auth: namespaces`) lets this store see
+  // and store what is of these and nothing else; others are opened with open_namespace as well.
+  std::vector<Namespace> namespaces{};
   // What a call that waits for no IO waits for the server at most; added to the timeouts of those that do.
   Timeout patience = std::chrono::seconds(5);
 };

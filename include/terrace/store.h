@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include <terrace/changes.h>
 #include <terrace/completion.h>
 #include <terrace/error.h>
 #include <terrace/key.h>
@@ -441,6 +442,8 @@ class Store {
   Result<uint64_t> clear(const ClearScope& scope);
 
   std::shared_ptr<CompletionQueue> make_queue();
+  // What changes in any tier from now on.
+  std::shared_ptr<Subscription> subscribe();
   // Everything committed so far has reached its tiers (or was dropped) and is durable there.
   Result<void> sync(Timeout timeout);
   // True when every tier has announced what it holds.

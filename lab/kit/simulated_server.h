@@ -74,7 +74,10 @@ class SimulatedServer final : public server::Host {
   // --- Host
   store::StorageManager& store() override { return *store_; }
   boost::asio::io_context& io() override { return io_; }
-  const server::SessionLimits& limits() const override { return limits_; }
+  bool binds_namespaces() const override { return false; }
+  const SessionLimits& limits() const override { return limits_; }
+  void limit_sessions(const SessionLimits& limits) override { limits_ = limits; }
+  std::vector<SessionUsage> sessions() const override { return {}; }  // nobody asks there
   void run_apart(Waits, std::function<void()> work) override { apart_.push_back(std::move(work)); }
   void announce_replaced() override;
   void left(server::Session& session) override;
@@ -102,7 +105,7 @@ class SimulatedServer final : public server::Host {
   base::VirtualExecutor& time_;
   base::Random random_;
   boost::asio::io_context io_{1};
-  const server::SessionLimits limits_{};
+  SessionLimits limits_{};
   std::shared_ptr<store::StorageManager> store_;  // null: nobody listens
   std::map<uint32_t, Served> served_;             // by number; quarantined ones too
   std::vector<uint32_t> free_numbers_;

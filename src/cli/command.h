@@ -33,6 +33,7 @@ void add_why(CLI::App& program, Invocation& invocation);
 void add_scrub(CLI::App& program, Invocation& invocation);
 void add_stats(CLI::App& program, Invocation& invocation);
 void add_serve(CLI::App& program, Invocation& invocation);
+void add_server(CLI::App& program, Invocation& invocation);
 void add_simulate(CLI::App& program, Invocation& invocation);
 void add_config(CLI::App& program, Invocation& invocation);
 void add_bench(CLI::App& program, Invocation& invocation);

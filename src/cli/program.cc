@@ -26,6 +26,7 @@ void build(CLI::App& program, Invocation& invocation) {
   add_scrub(program, invocation);
   add_stats(program, invocation);
   add_serve(program, invocation);
+  add_server(program, invocation);
   add_simulate(program, invocation);
   add_config(program, invocation);
   add_bench(program, invocation);

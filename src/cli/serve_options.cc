@@ -83,6 +83,7 @@ Outcome<server::ServerOptions> serve_options(const ServeArguments& arguments) {
   options.store = std::move(loaded->options);
   options.socket = std::move(loaded->server.socket);
   if (options.socket.empty()) options.socket = wire::default_socket();
+  options.auth = loaded->server.auth;
   options.limits = {loaded->server.session_reserved_bytes, loaded->server.session_leased_bytes};
   options.also_allow.assign(loaded->server.also_allow.begin(), loaded->server.also_allow.end());
   return options;

@@ -93,12 +93,12 @@ Reply::Reply(std::span<const std::byte> bytes)
   std::memcpy(bytes_.data(), bytes.data(), bytes.size());
 }
 
-Connection::Connection(wire::FrameSocket socket, OnEvent on_event, const ClientParts& parts)
+Connection::Connection(wire::FrameSocket socket, OnTold on_told, const ClientParts& parts)
     : clock_(*parts.clock),
       wait_(parts.wait),
-      process_(::getpid()),
+      process_(ProcessMark::here()),
       fd_(socket.fd()),
-      on_event_(std::move(on_event)),
+      on_told_(std::move(on_told)),
       number_(next_number()),
       socket_(std::move(socket)) {}
 
@@ -109,7 +109,7 @@ Outcome<std::shared_ptr<Connection>> Connection::open(const Options& options, co
   auto socket = parts.connect(options.path);
   if (!socket) return std::unexpected(socket.error());
   std::shared_ptr<Connection> connection(
-      new Connection(wire::FrameSocket(std::move(*socket)), options.on_event, parts));
+      new Connection(wire::FrameSocket(std::move(*socket)), options.on_told, parts));
   const auto welcome = connection->call(
       wire::Body::Hello,
       [&](Builder& builder, wire::KeyListWriter&) {
@@ -132,7 +132,7 @@ Outcome<std::shared_ptr<Connection>> Connection::open(const Options& options, co
 }
 
 bool Connection::is_fork() const {
-  return ::getpid() != process_;
+  return !process_.is_here();
 }
 
 bool Connection::closed() const {
@@ -258,7 +258,7 @@ void Connection::look() {
 void Connection::tell_all(std::vector<Arrived>& arrived) {
   for (Arrived& one : arrived) {
     if (one.pending == nullptr) {
-      if (on_event_) on_event_(*one.reply->as<wire::Event>());
+      if (on_told_) on_told_(*one.reply);
       continue;
     }
     if (!one.pending->answered(std::move(one.reply))) continue;
@@ -295,7 +295,8 @@ Result<void> Connection::take(wire::Received& received, std::vector<Arrived>& ar
   const auto* const failed = message.body_as_Failed();
   if (message.id() == 0) {
     if (failed != nullptr) return std::unexpected(error_of(*failed));  // it ends the connection
-    if (message.body_type() == wire::Body::Event) arrived.push_back({nullptr, Reply(received.bytes)});
+    const bool told = message.body_type() == wire::Body::Event || message.body_type() == wire::Body::Changes;
+    if (told) arrived.push_back({nullptr, Reply(received.bytes)});
     return {};
   }
   const auto found = pending_.find(message.id());

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "client/parts.h"
+#include "client/process_mark.h"
 #include "memory/mapping.h"
 #include "wire/frame_socket.h"
 #include "wire/key_lists.h"
@@ -49,11 +50,6 @@ template <class T>
 Result<Reply> expect(Result<Reply> reply) {
   if (reply && reply->as<T>() == nullptr) return fail(Code::kCorrupt, "the server answered something else");
   return reply;
-}
-
-// The connection has ended, or the server does not answer: no refusal.
-inline bool is_away(const Error& error) {
-  return error.code == Code::kClosed || error.code == Code::kDeadline;
 }
 
 // Bytes of memory that the server shares, and what keeps them mapped.
@@ -87,13 +83,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Builder = flatbuffers::FlatBufferBuilder;
   // Builds a request's body; lists of keys are written with the second.
   using Make = std::function<flatbuffers::Offset<void>(Builder&, wire::KeyListWriter&)>;
-  using OnEvent = std::function<void(const wire::Event&)>;
+  using OnTold = std::function<void(const Reply&)>;  // of what no request asked for: Event, Changes
 
   struct Options {
     std::string path;
     std::string client;  // for people
     std::vector<Namespace> namespaces{};
-    OnEvent on_event{};  // as Pending::answered
+    OnTold on_told{};  // as Pending::answered
   };
   // Errors name the path: kNotFound (nobody listens), kPermission, kIncompatible, and what else the server
   // answered.
@@ -137,7 +133,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::shared_ptr<Pending> pending;  // null: an event
     Result<Reply> reply;
   };
-  Connection(wire::FrameSocket socket, OnEvent on_event, const ClientParts& parts);
+  Connection(wire::FrameSocket socket, OnTold on_told, const ClientParts& parts);
 
   bool is_fork() const;
   Result<void> send(uint64_t id, wire::Body type, const Make& make, std::span<const int> descriptors)
@@ -153,9 +149,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   base::Clock& clock_;
   const decltype(ClientParts::wait) wait_;
-  const pid_t process_;
+  const ProcessMark process_;
   const int fd_;
-  const OnEvent on_event_;
+  const OnTold on_told_;
   const uint64_t number_;
   L1Mode mode_ = L1Mode::kCache;
   uint64_t l1_bytes_ = 0;

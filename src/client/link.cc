@@ -15,17 +15,18 @@ constexpr auto kLongestPause = std::chrono::seconds(2);
 
 }  // namespace
 
-Link::Link(const ClientOptions& options, const ClientParts& parts, Connection::OnEvent on_event,
+Link::Link(const ClientOptions& options, const ClientParts& parts, Connection::OnTold on_told,
            OnChange on_change)
     : options_(options),
       parts_(parts),
       clock_(*parts.clock),
-      on_event_(std::move(on_event)),
+      on_told_(std::move(on_told)),
       on_change_(std::move(on_change)),
+      namespaces_(options.namespaces),
       random_(parts.seed) {}
 
 Outcome<std::shared_ptr<Connection>> Link::connect(base::Duration within) {
-  Connection::Options options{options_.socket, options_.name, {}, on_event_};
+  Connection::Options options{options_.socket, options_.name, {}, on_told_};
   {
     const base::Lock lock(mutex_);
     options.namespaces = namespaces_;

@@ -21,7 +21,7 @@ class Link {
  public:
   using OnChange = std::function<void(const std::shared_ptr<Connection>&)>;  // null: it has ended
   // `on_change` is called when a connection was made, and when one was lost; under no lock.
-  Link(const ClientOptions& options, const ClientParts& parts, Connection::OnEvent on_event,
+  Link(const ClientOptions& options, const ClientParts& parts, Connection::OnTold on_told,
        OnChange on_change);
 
   // The first one. Errors as terrace::connect.
@@ -43,7 +43,7 @@ class Link {
   const ClientOptions options_;
   const ClientParts parts_;
   base::Clock& clock_;
-  const Connection::OnEvent on_event_;
+  const Connection::OnTold on_told_;
   const OnChange on_change_;
 
   mutable base::Mutex mutex_;

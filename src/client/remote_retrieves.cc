@@ -1,6 +1,7 @@
 // What a remote store looks up and retrieves.
 #include <utility>
 
+#include "client/away.h"
 #include "client/remote_store.h"
 #include "surface/access.h"
 #include "wire/fields.h"

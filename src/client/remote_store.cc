@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/hooks.h"
+#include "client/away.h"
 #include "surface/access.h"
+#include "wire/control_fields.h"
 #include "wire/fields.h"
 
 namespace terrace::client {
@@ -12,12 +14,9 @@ namespace terrace::client {
 namespace {
 
 constexpr Timeout kRemovalPatience = std::chrono::minutes(2);  // a removal waits for writes under way
-constexpr Error kAway{Code::kUnavailable, 0, "the server is away"};
-constexpr Error kNotOurs{Code::kUnsupported, 0, "who runs the server does that"};
 
-// The connection has ended; the store has not.
-Error away_or(const Error& error) {
-  return error.code == Code::kClosed ? kAway : error;
+flatbuffers::Offset<void> write_subscribe(Connection::Builder& builder, wire::KeyListWriter&) {
+  return wire::CreateSubscribe(builder).Union();
 }
 
 // Of requests under way, which may answer until then.
@@ -40,7 +39,12 @@ RemoteStore::RemoteStore(const ClientOptions& options, const ClientParts& parts)
       clock_(*parts.clock),
       regions_(clock_, options.patience),
       link_(
-          options, parts, [events = events_](const wire::Event& event) { events->route(event); },
+          options, parts,
+          [events = events_, subscribers = subscribers_](const Reply& told) {
+            if (const auto* const event = told.as<wire::Event>()) events->route(*event);
+            if (const auto* const changes = told.as<wire::Changes>())
+              subscribers->tell(wire::changes_of(*changes));
+          },
           [this](const std::shared_ptr<Connection>& connection) { changed(connection); }) {}
 
 Result<void> RemoteStore::check(size_t keys) const {
@@ -60,18 +64,23 @@ Timeout RemoteStore::timeout_of(const GetOptions& options) const {
 // --- the connection
 
 void RemoteStore::changed(const std::shared_ptr<Connection>& connection) {
-  std::vector<std::shared_ptr<RemoteQueue>> queues;
+  std::vector<std::shared_ptr<Bell>> bells;
   {
     const base::Lock lock(mutex_);
-    std::erase_if(queues_, [](const auto& queue) { return queue.expired(); });
-    for (const auto& queue : queues_) queues.push_back(queue.lock());
+    std::erase_if(bells_, [](const auto& bell) { return bell.expired(); });
+    for (const auto& bell : bells_) bells.push_back(bell.lock());
   }
-  for (const auto& queue : queues) {
-    if (queue != nullptr) queue->follow(connection == nullptr ? -1 : connection->fd());
+  for (const auto& bell : bells) {
+    if (bell != nullptr) bell->follow(connection == nullptr ? -1 : connection->fd());
   }
-  if (connection == nullptr) return TERRACE_MUTANT("client.forget_owed_events") ? void() : events_->end_all();
-  l1_bytes_ = connection->l1_bytes();
-  server_timeout_ = connection->timeout();
+  if (connection != nullptr) {
+    l1_bytes_ = connection->l1_bytes();
+    server_timeout_ = connection->timeout();
+    if (subscribers_->any()) (void)connection->tell(wire::Body::Subscribe, &write_subscribe);
+  } else if (!TERRACE_MUTANT("client.forget_owed_events")) {
+    events_->end_all();
+  }
+  subscribers_->lost();
 }
 
 // What a queue does before it is read.
@@ -94,16 +103,34 @@ void RemoteStore::watch(const std::shared_ptr<Running>& running) {
   running_.push_back(running);
 }
 
-std::shared_ptr<CompletionQueue> RemoteStore::make_queue() {
-  auto queue = std::make_shared<RemoteQueue>(
-      [weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->look();
-      },
-      clock_);
-  if (const auto connection = link_.current()) queue->follow(connection->fd());
+std::function<void()> RemoteStore::looking() {
+  return [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->look();
+  };
+}
+
+void RemoteStore::add(std::shared_ptr<Bell> bell) {
+  if (const auto connection = link_.current()) bell->follow(connection->fd());
   const base::Lock lock(mutex_);
-  queues_.push_back(queue);
+  bells_.push_back(std::move(bell));
+}
+
+std::shared_ptr<CompletionQueue> RemoteStore::make_queue() {
+  auto queue = std::make_shared<RemoteQueue>(looking(), clock_);
+  add({queue, &queue->bell()});
   return queue;
+}
+
+std::shared_ptr<Subscription> RemoteStore::subscribe() {
+  const bool first = !subscribers_->any();
+  auto subscription = std::make_shared<RemoteSubscription>(looking(), clock_);
+  add({subscription, &subscription->bell()});
+  subscribers_->add(subscription);
+  const auto connection = first ? link_.get() : nullptr;
+  // One that ended is followed by another, which is told of the subscribers. One that was told before for
+  // others, who have gone, refuses: it tells still.
+  if (connection != nullptr) (void)connection->call(wire::Body::Subscribe, &write_subscribe, deadline());
+  return subscription;
 }
 
 Result<Recipient> RemoteStore::recipient_of(const Notify& notify) const {
@@ -225,19 +252,6 @@ bool RemoteStore::wait_recovered(Timeout timeout) {
       deadline(timeout));
   const auto* const recovered = reply ? reply->as<wire::Recovered>() : nullptr;
   return recovered != nullptr && recovered->all();
-}
-
-Result<uint64_t> RemoteStore::set_l1_mode(L1Mode) {
-  return std::unexpected(kNotOurs);
-}
-Result<uint64_t> RemoteStore::set_quota(const std::string&, const TenantQuota&) {
-  return std::unexpected(kNotOurs);
-}
-Result<uint64_t> RemoteStore::drain_tier(std::string_view, Timeout) {
-  return std::unexpected(kNotOurs);
-}
-Result<void> RemoteStore::resume_tier(std::string_view) {
-  return std::unexpected(kNotOurs);
 }
 
 // --- the end

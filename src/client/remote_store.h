@@ -17,6 +17,7 @@
 #include "client/link.h"
 #include "client/region_list.h"
 #include "client/running.h"
+#include "client/subscribers.h"
 #include "surface/backend.h"
 
 namespace terrace::client {
@@ -49,15 +50,17 @@ class RemoteStore final : public surface::Backend, public std::enable_shared_fro
   Result<uint64_t> remove(std::span<const Key> keys, bool erase) override;
   Result<uint64_t> clear(const ClearScope& scope) override;
   std::shared_ptr<CompletionQueue> make_queue() override;
+  std::shared_ptr<Subscription> subscribe() override;
   Result<void> sync(Timeout timeout) override;
   bool wait_recovered(Timeout timeout) override;
   StoreStats stats() const override;
-  std::vector<StoredNamespace> namespaces() const override { return {}; }
-  KeyStory why(const Key&) const override { return {}; }
-  std::vector<StoredBlock> list(std::optional<Key>, std::optional<Key>, size_t) const override { return {}; }
+  std::vector<StoredNamespace> namespaces() const override;
+  KeyStory why(const Key& key) const override;
+  std::vector<StoredBlock> list(std::optional<Key> root, std::optional<Key> after,
+                                size_t limit) const override;
   Result<uint64_t> set_l1_mode(L1Mode mode) override;
   Result<uint64_t> set_quota(const std::string& tenant, const TenantQuota& quota) override;
-  std::vector<TenantUsage> tenants() const override { return {}; }
+  std::vector<TenantUsage> tenants() const override;
   Result<uint64_t> drain_tier(std::string_view name, Timeout timeout) override;
   Result<void> resume_tier(std::string_view name) override;
   Result<uint64_t> close(Timeout timeout) override;
@@ -86,6 +89,13 @@ class RemoteStore final : public surface::Backend, public std::enable_shared_fro
   Result<std::vector<ReserveAnswer>> answers_of(const wire::Reserved& reserved, const ReserveRequest& request,
                                                 const std::shared_ptr<Connection>& connection);
   Result<uint64_t> removed(Result<Reply> answer) const;
+  // A question of whoever runs the server. Errors: kUnavailable while it is away.
+  template <class T>
+  Result<Reply> ask(wire::Body type, const Connection::Make& make, Timeout wait = {}) const;
+  Result<uint64_t> amount(wire::Body type, const Connection::Make& make, Timeout wait = {}) const;
+  std::function<void()> looking();
+  // The bell follows every connection from now on.
+  void add(std::shared_ptr<Bell> bell) TERRACE_EXCLUDES(mutex_);
   Result<std::shared_ptr<RemoteGet>> begin_get(std::span<const Key> keys, const GetOptions& options,
                                                Recipient recipient);
   uint64_t prefetch_of(const GetOptions& options, const Connection& connection) const;
@@ -98,6 +108,7 @@ class RemoteStore final : public surface::Backend, public std::enable_shared_fro
   const ClientParts parts_;
   base::Clock& clock_;
   const std::shared_ptr<EventRouter> events_ = std::make_shared<EventRouter>();  // connections outlive us
+  const std::shared_ptr<Subscribers> subscribers_ = std::make_shared<Subscribers>();
   RegionList regions_;
   mutable Link link_;
   std::atomic<uint64_t> l1_bytes_{0};
@@ -107,7 +118,7 @@ class RemoteStore final : public surface::Backend, public std::enable_shared_fro
   base::Mutex mutex_;
   boost::unordered_flat_map<uint64_t, Given> given_ TERRACE_GUARDED_BY(mutex_);
   uint64_t last_token_ TERRACE_GUARDED_BY(mutex_) = 0;
-  std::vector<std::weak_ptr<RemoteQueue>> queues_ TERRACE_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<Bell>> bells_ TERRACE_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<Running>> running_ TERRACE_GUARDED_BY(mutex_);  // that may be given up
 };
 

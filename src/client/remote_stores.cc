@@ -1,6 +1,7 @@
 // What a remote store puts: buffers in the server's memory, and slices of shared regions.
 #include <utility>
 
+#include "client/away.h"
 #include "client/remote_store.h"
 #include "surface/access.h"
 #include "wire/fields.h"

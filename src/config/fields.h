@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <terrace/options.h>
+#include <terrace/sessions.h>
 
 #include "base/assert.h"
 #include "config/value.h"
@@ -21,6 +22,8 @@ template <class Enum>
 inline constexpr std::array<std::string_view, 0> kNames{};
 template <>
 inline constexpr std::array<std::string_view, 3> kNames<L1Mode>{"cache", "staging", "off"};
+template <>
+inline constexpr std::array<std::string_view, 2> kNames<Auth>{"none", "namespaces"};
 template <>
 inline constexpr std::array<std::string_view, 3> kNames<VerifyL1>{"off", "sampled", "always"};
 template <>

@@ -175,6 +175,10 @@ void add_server(std::vector<Entry>& table) {
   table.push_back(within(entry("server.also_allow", Kind::kCounts, OF_SERVER(also_allow),
                                "Users, by number, that may connect besides the server's own."),
                          0, kUserMost));
+  table.push_back(choice(
+      entry("server.auth", Kind::kChoice, OF_SERVER(auth),
+            "namespaces: a session sees and stores what is of the namespaces it named when it connected."),
+      names_of<Auth>()));
   table.push_back(
       zero_is(entry("server.session_reserved_bytes", Kind::kSize, OF_SERVER(session_reserved_bytes),
                     "Bytes that one session may have reserved at a time; beyond it there is no room."),

@@ -24,9 +24,9 @@ TEST(Schema, C1_every_option_has_a_key) {
   [[maybe_unused]] const auto& [paths, capacity, placement, require, io, interval, sync_bytes, quarantine] =
       disk;
   [[maybe_unused]] const auto& [mock_capacity, bandwidth, latency, backing] = mock;
-  [[maybe_unused]] const auto& [socket, also_allow, reserved, leased] = ServerSettings{};
+  [[maybe_unused]] const auto& [socket, also_allow, auth, reserved, leased] = ServerSettings{};
   constexpr size_t kStore = 12, kL1 = 7, kTier = 9, kDisk = 8, kMock = 4,
-                   kServer = 4;  // those above without sections
+                   kServer = 5;  // those above without sections
   EXPECT_EQ(schema().size(), kStore + kL1 + kTier + kDisk + kMock + kServer);
 }
 

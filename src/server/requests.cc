@@ -70,8 +70,10 @@ void Session::handle(wire::Received& received) {
       return await_recovery(id, *message.body_as_AwaitRecovery());
     case wire::Body::AskStats:
       return send(id, wire::Body::Stats, wire::write_stats(builder_, store_.stats()).Union());
+    case wire::Body::Subscribe:
+      return subscribe(id);
     default:
-      refuse(id, Code::kUnsupported, "this server does not know the request");
+      return control(id, message);
   }
 }
 
@@ -86,12 +88,18 @@ void Session::hello(uint64_t id, const wire::Hello& request) {
   }
   if (greeted_) return refuse(id, Code::kInvalidArgument, "Hello is said once");
   std::vector<wire::Key> roots;
+  std::vector<Key> bound;
   if (request.namespaces() != nullptr) {
     for (const wire::OpenNamespace* fields : *request.namespaces()) {
       const auto root = store_.open_namespace(wire::namespace_of(*fields));
       if (!root) return refuse(id, root.error());
       roots.push_back(wire::wire_key(*root));
+      bound.push_back(*root);
     }
+  }
+  if (host_.binds_namespaces()) {
+    bound_to_ = bound.size();
+    scope_ = std::make_shared<const store::Scope>(std::move(bound));
   }
   greeted_ = true;
   client_ = wire::text_of(request.client()).value_or("").substr(0, kClientNameMax);
@@ -109,7 +117,10 @@ void Session::unmapped(const wire::Unmapped& request) {
 }
 
 void Session::open_namespace(uint64_t id, const wire::OpenNamespace& request) {
-  const auto root = store_.open_namespace(wire::namespace_of(request));
+  const Namespace fields = wire::namespace_of(request);
+  const auto named = namespace_root(fields);
+  if (named && !may_name(id, *named)) return;
+  const auto root = store_.open_namespace(fields);
   if (!root) return refuse(id, root.error());
   send(id, wire::Body::NamespaceRoot, wire::CreateNamespaceRoot(builder_, &wire::wire_key(*root)).Union());
 }
@@ -145,9 +156,8 @@ void Session::remove(uint64_t id, const wire::Remove& request) {
   const auto keys = wire::keys_of(request.keys());
   apart(
       Host::Waits::kForTheStore,
-      [&store = store_, named = std::vector<Key>(keys.begin(), keys.end()), erase = request.erase()] {
-        return store.remove(named, erase);
-      },
+      [&store = store_, named = std::vector<Key>(keys.begin(), keys.end()), erase = request.erase(),
+       scope = scope_] { return store.remove(named, erase, scope); },
       [id](Session& self, const Result<uint64_t>& blocks) { self.removed(id, blocks); });
 }
 
@@ -157,6 +167,9 @@ void Session::clear(uint64_t id, const wire::Clear& request) {
   scope.tenant_salt = wire::text_of(request.tenant_salt());
   scope.all = request.all();
   scope.erase = request.erase();
+  const bool one_root = scope.root && !scope.all && !scope.tenant_salt;
+  if (scope_ != nullptr && one_root && !may_name(id, *scope.root)) return;
+  if (scope_ != nullptr && !one_root && !may_control(id)) return;
   apart(
       Host::Waits::kForTheStore, [&store = store_, scope] { return store.clear(scope); },
       [id](Session& self, const Result<uint64_t>& blocks) { self.removed(id, blocks); });

@@ -53,12 +53,13 @@ void Session::lookup(uint64_t id, const wire::Lookup& request) {
   if (!keys) return;
   if (request.pin() && has_too_many_holds(id)) return;
   if (!request.elsewhere()) {
-    auto result = store_.lookup(*keys, request.pin());
+    auto result = store_.lookup(*keys, request.pin(), scope_);
     if (!result) return refuse(id, result.error());
     return found(id, std::move(*result));
   }
   if (!may_begin(id)) return;
-  auto operation = store_.lookup_async(*keys, wire::timeout_of(request.wait_ms()), {results_.queue, id});
+  auto operation =
+      store_.lookup_async(*keys, wire::timeout_of(request.wait_ms()), {results_.queue, id}, scope_);
   if (!operation) return refuse(id, operation.error());
   running_.emplace(id, std::move(*operation));
 }
@@ -80,7 +81,7 @@ void Session::lookup_families(uint64_t id, const wire::LookupFamilies& request) 
     for (const wire::FamilyGroup* group : *request.groups())
       layout.groups.push_back({group->shards(), group->window()});
   }
-  const auto result = store_.lookup_families(*families, layout);
+  const auto result = store_.lookup_families(*families, layout, scope_);
   if (!result) return refuse(id, result.error());
   const auto reasons = builder_.CreateVector(wire::bytes_of(std::span<const MissReason>(result->reasons)));
   send(id, wire::Body::Found,
@@ -97,7 +98,7 @@ void Session::get(uint64_t id, const wire::Get& request) {
     return;
   }
   if (!may_lease()) return delivered_nothing(id, keys->size());
-  auto operation = store_.get_async(*keys, options, {results_.queue, id});
+  auto operation = store_.get_async(*keys, options, {results_.queue, id}, scope_);
   if (!operation) return refuse(id, operation.error());
   // What L1 holds is here already; its event finds nothing to do.
   if (auto blocks = operation->take()) return delivered(id, std::move(*blocks));
@@ -146,7 +147,7 @@ void Session::get_into(uint64_t id, const wire::GetInto& request) {
   }
   const auto to = slices_of(request.to());
   if (!to) return refuse(id, to.error());
-  auto operation = store_.get_into(*keys, *to, options, {results_.queue, id});
+  auto operation = store_.get_into(*keys, *to, options, {results_.queue, id}, scope_);
   if (!operation) return refuse(id, operation.error());
   ++borrowed_;
   running_.emplace(id, std::move(*operation));
@@ -208,7 +209,7 @@ void Session::prefetch(uint64_t id, const wire::Prefetch& request) {
       return refuse(id, Code::kLimitExceeded, "the server has no descriptor left");
     notify = {forwarded_.queue, request.tag()};
   }
-  auto ticket = store_.prefetch(*keys, how, notify);
+  auto ticket = store_.prefetch(*keys, how, notify, scope_);
   if (!ticket) return refuse(id, ticket.error());
   const uint64_t number = hold(std::move(*ticket));
   send(id, wire::Body::Prefetching, wire::CreatePrefetching(builder_, number).Union());

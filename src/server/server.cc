@@ -42,6 +42,7 @@ class Server::State final : public Host {
   State(Listener listener, std::shared_ptr<store::StorageManager> store, const ServerOptions& options)
       : store_(std::move(store)),
         also_allow_(options.also_allow),
+        binds_(options.auth == Auth::kNamespaces),
         limits_(options.limits),
         listener_(std::move(listener)),
         incoming_(io_, listener_.fd()),
@@ -75,8 +76,8 @@ class Server::State final : public Host {
         ++(client.session->closed() ? stats.quarantined : stats.sessions);
         stats.leases += client.session->leases();
         stats.reservations += client.session->reservations();
-        stats.each.push_back(client.session->stats());
       }
+      stats.each = sessions();
       told->set_value(stats);
     });
     while (answer.wait_for(kAcceptAgain) != std::future_status::ready) {
@@ -86,12 +87,19 @@ class Server::State final : public Host {
   }
 
   void set_limits(const SessionLimits& limits) {
-    asio::post(io_, [this, limits] { limits_ = limits; });
+    asio::post(io_, [this, limits] { limit_sessions(limits); });
   }
 
   // --- Host
 
+  bool binds_namespaces() const override { return binds_; }
   const SessionLimits& limits() const override { return limits_; }
+  void limit_sessions(const SessionLimits& limits) override { limits_ = limits; }
+  std::vector<SessionUsage> sessions() const override {
+    std::vector<SessionUsage> all;
+    for (const auto& [number, client] : clients_) all.push_back(client.session->usage());
+    return all;
+  }
 
   store::StorageManager& store() override { return *store_; }
   asio::io_context& io() override { return io_; }
@@ -220,6 +228,7 @@ class Server::State final : public Host {
 
   std::shared_ptr<store::StorageManager> store_;
   const std::vector<uid_t> also_allow_;
+  const bool binds_;
   SessionLimits limits_;  // the server's thread's
   asio::io_context io_{1};
   asio::thread_pool workers_{kWorkers}, patient_workers_{kWorkers};

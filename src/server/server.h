@@ -9,32 +9,18 @@
 #include <sys/types.h>
 
 #include <terrace/options.h>
+#include <terrace/sessions.h>
 
 namespace terrace::server {
-
-// What one session may take at a time; 0: no limit of its own. Requests under way are at most 1,024 in any
-// case.
-struct SessionLimits {
-  uint64_t reserved_bytes = 0;  // beyond it reserve has no room
-  uint64_t leased_bytes = 0;    // beyond it gets are misses (no_room)
-};
 
 struct ServerOptions {
   std::string socket;  // path; its directory is the server's user's alone
   // Users besides the server's own that may connect. With any, others may enter the directory and reach the
   // socket; the kernel says who they are.
   std::vector<uid_t> also_allow{};
+  Auth auth = Auth::kNone;
   SessionLimits limits{};
   StoreOptions store{};
-};
-
-struct SessionStats {
-  uint32_t number = 0;
-  std::string client;  // as it named itself
-  pid_t process = 0;
-  uid_t user = 0;
-  bool quarantined = false;
-  uint64_t reserved_bytes = 0, leased_bytes = 0, requests = 0;  // now
 };
 
 struct ServerStats {
@@ -43,7 +29,7 @@ struct ServerStats {
   uint64_t leases = 0;             // of both
   uint64_t reservations = 0;       // not committed yet
   uint64_t l1_bytes_open = 0;      // of its budget, what memory was had for
-  std::vector<SessionStats> each;  // connected and quarantined ones
+  std::vector<SessionUsage> each;  // connected and quarantined ones
 };
 
 class Server {

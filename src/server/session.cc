@@ -29,7 +29,8 @@ Session::Session(Host& host, wire::FrameSocket socket, Peer peer, uint32_t numbe
       number_(number),
       readiness_(host.io(), socket_.fd()),
       results_(host.io()),
-      forwarded_(host.io()) {}
+      forwarded_(host.io()),
+      changes_(host.io()) {}
 
 Session::~Session() {
   let_go();
@@ -55,6 +56,8 @@ void Session::start() {
 void Session::close() {
   if (std::exchange(closed_, true)) return;
   let_go();
+  if (changes_.is_open()) changes_.release();
+  subscription_ = nullptr;
   // Its leases stay: of a process that may read still.
   const bool leases_end = TERRACE_MUTANT("server.end_leases_with_socket");
   boost::unordered::erase_if(holds_, [leases_end](const auto& held) {
@@ -69,6 +72,7 @@ void Session::close() {
 void Session::stop_watching() {
   if (results_.readable.is_open()) results_.readable.release();
   if (forwarded_.readable.is_open()) forwarded_.readable.release();
+  if (changes_.is_open()) changes_.release();
 }
 
 // The end of the socket says that the client's own memory is its own again.
@@ -139,6 +143,7 @@ void Session::await_room() {
                           if (!self->socket_.flush()) return self->close();
                           if (self->socket_.queued_bytes() > 0) return self->await_room();
                           if (self->last_answer_) return self->close();
+                          if (self->has_untold_changes_) self->tell_changes();
                           self->go_on_reading();
                         });
 }

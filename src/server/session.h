@@ -34,7 +34,11 @@ class Host {
   virtual ~Host() = default;
   virtual store::StorageManager& store() = 0;
   virtual boost::asio::io_context& io() = 0;
+  // Sessions are bound to the namespaces they name.
+  virtual bool binds_namespaces() const = 0;
   virtual const SessionLimits& limits() const = 0;
+  virtual void limit_sessions(const SessionLimits& limits) = 0;
+  virtual std::vector<SessionUsage> sessions() const = 0;
   // Runs `work` on a worker. What waits as long as a client says, and for others perhaps, has workers of its
   // own: nobody's removal is behind it.
   enum class Waits : uint8_t { kForTheStore, kAsTheClientSays };
@@ -64,7 +68,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool closed() const { return closed_; }
   uint64_t leases() const { return holds_.size(); }
   uint64_t reservations() const { return reservations_.size(); }
-  SessionStats stats() const;
+  SessionUsage usage() const;
 
  private:
   using Builder = flatbuffers::FlatBufferBuilder;
@@ -127,6 +131,32 @@ class Session final : public std::enable_shared_from_this<Session> {
   size_t within_limit(std::span<const BlockSpec> blocks) const;
   bool may_lease() const;
 
+  // --- of what is stored, and of whoever runs the server (control_requests.cc)
+  void control(uint64_t id, const wire::Message& message);
+  // Whoever runs the server: of its own user, and bound to no namespace.
+  bool may_control() const;
+  // May hear of a namespace's blocks; all zero: of every one's.
+  bool may_see(const Key& root) const;
+  // False: it was refused.
+  bool may_control(uint64_t id);
+  bool may_name(uint64_t id, const Key& root);
+  void ask_tenants(uint64_t id);
+  void set_limits(uint64_t id, const wire::SetLimits& request);
+  void set_quota(uint64_t id, const wire::SetQuota& request);
+  void set_mode(uint64_t id, const wire::SetMode& request);
+  void drain_tier(uint64_t id, const wire::DrainTier& request);
+  void resume_tier(uint64_t id, const wire::ResumeTier& request);
+  void ask_sessions(uint64_t id);
+  void ask_namespaces(uint64_t id);
+  void list(uint64_t id, const wire::List& request);
+  void ask_why(uint64_t id, const wire::AskWhy& request);
+  void amount(uint64_t id, const Result<uint64_t>& result);
+
+  // --- of what changes (changes.cc)
+  void subscribe(uint64_t id);
+  void await_changes();
+  void tell_changes();
+
   // --- of stores (store_requests.cc)
   void reserve(uint64_t id, const wire::Reserve& request);
   void reserved(uint64_t id, size_t asked, Result<std::vector<ReserveAnswer>> answers);
@@ -163,6 +193,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   const Peer peer_;
   const uint32_t number_;
   std::string client_;
+  store::ScopePtr scope_;  // of a bound session
+  size_t bound_to_ = 0;    // namespaces
   bool greeted_ = false;
   bool closed_ = false;
   bool left_ = false;         // the host was told
@@ -175,6 +207,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   boost::asio::posix::stream_descriptor readiness_;
   Events results_;    // tags are requests
   Events forwarded_;  // tags are the client's
+  std::shared_ptr<Subscription> subscription_;
+  boost::asio::posix::stream_descriptor changes_;  // the subscription's
+  bool has_untold_changes_ = false;                // until the client reads what was told
 
   boost::unordered_flat_set<uint64_t> known_;       // memory the client maps
   boost::unordered_flat_set<uint64_t> letting_go_;  // that it was told to unmap and has not yet

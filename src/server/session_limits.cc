@@ -15,17 +15,17 @@ uint64_t bytes_of(const Blocks& blocks) {
 
 }  // namespace
 
-SessionStats Session::stats() const {
-  SessionStats stats;
-  stats.number = number_;
-  stats.client = client_;
-  stats.process = peer_.pid;
-  stats.user = peer_.uid;
-  stats.quarantined = closed_;
-  stats.reserved_bytes = reserved_bytes_;
-  stats.leased_bytes = leased_bytes_;
-  stats.requests = running_.size() + apart_;
-  return stats;
+SessionUsage Session::usage() const {
+  SessionUsage usage;
+  usage.number = number_;
+  usage.client = client_;
+  usage.process = static_cast<uint32_t>(peer_.pid);
+  usage.user = peer_.uid;
+  usage.quarantined = closed_;
+  usage.reserved_bytes = reserved_bytes_;
+  usage.leased_bytes = leased_bytes_;
+  usage.requests = running_.size() + apart_;
+  return usage;
 }
 
 size_t Session::within_limit(std::span<const BlockSpec> blocks) const {

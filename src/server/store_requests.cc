@@ -21,6 +21,7 @@ constexpr size_t kRegionsMax = 1024;  // of a session
 void Session::reserve(uint64_t id, const wire::Reserve& request) {
   auto blocks = wire::blocks_of(request.blocks());
   const Key root = wire::key_of(request.root()), parent = wire::key_of(request.parent());
+  if (!may_name(id, root)) return;
   const size_t asked = blocks.size();
   blocks.resize(within_limit(blocks));
   if (request.wait_ms() == 0) return reserved(id, asked, store_.reserve({root, parent, blocks}, number_));
@@ -89,13 +90,15 @@ void Session::abort(const wire::Abort& request) {
 }
 
 void Session::put(uint64_t id, const wire::Put& request) {
+  const Key root = wire::key_of(request.root());
+  if (!may_name(id, root)) return;
   const auto blocks = wire::blocks_of(request.blocks());
   const auto from = slices_of(request.from());
   if (!from) return refuse(id, from.error());
   // Always told of: somebody must know when the client's memory is its own again.
   if (!watch(forwarded_, &Session::forward_events)) return refuse(id, Code::kLimitExceeded, kNoDescriptor);
-  const auto outcomes = store_.put({wire::key_of(request.root()), wire::key_of(request.parent()), blocks},
-                                   *from, {forwarded_.queue, request.tag()});
+  const auto outcomes =
+      store_.put({root, wire::key_of(request.parent()), blocks}, *from, {forwarded_.queue, request.tag()});
   if (!outcomes) return refuse(id, outcomes.error());
   borrowed_ += static_cast<uint64_t>(std::ranges::count(*outcomes, ReserveOutcome::kAccepted));
   const auto list = builder_.CreateVector(wire::bytes_of(std::span<const ReserveOutcome>(*outcomes)));

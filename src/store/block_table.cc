@@ -99,6 +99,7 @@ void BlockTable::set_bits(BlockId id, TierMask bits, bool on) {
   const auto mask = static_cast<TierMask>(on ? block.mask | bits : block.mask & ~bits);
   if (mask == block.mask) return;
   block.mask = mask;
+  if (watch_ != nullptr && bits != kInFlightBit) watch_->changed(block, bits, on);
   if (!on && TERRACE_MUTANT("store.lookup_sees_what_left")) return;
   index_.set_mask(block.key, mask);
 }

@@ -32,9 +32,17 @@ struct Block {
   bool asked = false;                   // some request asked for it before (R4, second_touch)
 };
 
+// Is told when a block comes into a tier, and when it leaves one.
+class ResidenceWatch {
+ public:
+  virtual ~ResidenceWatch() = default;
+  virtual void changed(const Block& block, TierMask tier, bool there) = 0;
+};
+
 class BlockTable {
  public:
   explicit BlockTable(Index& index) : index_(index) {}
+  void tell(ResidenceWatch& watch) { watch_ = &watch; }
 
   BlockId find(const Key& key) const;
   // Finds or makes the block and adds a reference. As all that adds here: throws std::bad_alloc before
@@ -75,6 +83,7 @@ class BlockTable {
   void leave_family(BlockId id);
 
   Index& index_;
+  ResidenceWatch* watch_ = nullptr;
   std::vector<Block> blocks_;
   std::vector<BlockId> free_;
   std::vector<Family> families_;

@@ -54,7 +54,7 @@ void StorageManager::join_family(BlockId block, const Key& family, const Member&
 }
 
 Result<FamilyLookup> StorageManager::lookup_families(std::span<const Key> families,
-                                                     const FamilyLayout& layout) {
+                                                     const FamilyLayout& layout, const ScopePtr& scope) {
   if (auto ok = check_batch(families.size()); !ok) return std::unexpected(ok.error());
   uint64_t members = 0;
   for (const FamilyGroup& group : layout.groups) {
@@ -73,7 +73,7 @@ Result<FamilyLookup> StorageManager::lookup_families(std::span<const Key> famili
         const Key key = member_key(families[i], {number, shard, layout.groups[number].shards});
         BlockId block = kNoBlock;
         Lock lock(mutex_);
-        const Found found = locate(key, block, false);
+        const Found found = locate(key, block, false, scope.get());
         if (found.reason == MissReason::kNone) {
           any[i] = 1;
         } else {

@@ -126,6 +126,7 @@ struct LookupFlow final : LookupOperation::State, std::enable_shared_from_this<L
   void cancel() override { manager->cancel(shared_from_this()); }
 
   std::shared_ptr<StorageManager> manager;
+  ScopePtr scope;
   std::vector<Key> keys;
   size_t unanswered = 0;        // tiers asked
   uint64_t removals_begun = 0;  // when they were asked

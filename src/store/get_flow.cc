@@ -126,7 +126,7 @@ bool StorageManager::begin_item(const std::shared_ptr<GetFlow>& get, size_t inde
                                 std::vector<size_t>& to_verify) {
   using Phase = GetFlow::Phase;
   auto& item = get->items[index];
-  Found found = locate(get->keys[index], item.block, true);
+  Found found = locate(get->keys[index], item.block, true, get->scope.get());
   if (Buffer* held = held_by(get->ticket.get(), get->keys[index], index)) {
     TERRACE_PROBE("store.get_by_ticket");
     found = {held, 0, MissReason::kNone};
@@ -274,9 +274,10 @@ Result<Blocks> StorageManager::get(std::span<const Key> keys, const GetOptions& 
 }
 
 Result<GetOperation> StorageManager::get_async(std::span<const Key> keys, const GetOptions& options,
-                                               const Notify& notify) {
+                                               const Notify& notify, const ScopePtr& scope) {
   if (auto ok = check_into_arena(keys.size()); !ok) return std::unexpected(ok.error());
   const auto get = make_get(keys, options, notify);
+  get->scope = scope;
   // What L1 holds is answered here; loads are begun on the executor, so that submitting costs the engine no
   // more than the look at the index (P6).
   std::vector<TierMask> where;

@@ -37,7 +37,8 @@ void StorageManager::IntoSink::done(Result<void> result) {
 }
 
 Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::span<const RegionSlice> to,
-                                               const GetOptions& options, const Notify& notify) {
+                                               const GetOptions& options, const Notify& notify,
+                                               const ScopePtr& scope) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
   if (to.size() != keys.size()) return fail(Code::kInvalidArgument, "one region slice for each key");
   auto into = std::make_shared<IntoFlow>();
@@ -46,6 +47,7 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
   into->keys.assign(keys.begin(), keys.end());
   into->write_back = options.write_back;
   into->notify = notify;
+  into->scope = scope;
   for (size_t i = 0; i < keys.size(); ++i) {
     auto slice = regions_.slice(to[i].region, to[i].offset, to[i].bytes);
     if (!slice) return std::unexpected(slice.error());
@@ -62,7 +64,7 @@ Result<IntoOperation> StorageManager::get_into(std::span<const Key> keys, std::s
     ++intos_running_;
     for (size_t i = 0; i < keys.size(); ++i) {
       auto& item = into->items[i];
-      Found found = locate(keys[i], item.block, true);
+      Found found = locate(keys[i], item.block, true, scope.get());
       if (Buffer* held = held_by(ticket.get(), keys[i], i)) found = {held, 0, MissReason::kNone};
       item.reason = found.reason;
       uint64_t bytes = 0;
@@ -111,7 +113,9 @@ void StorageManager::start_from_tier(const std::shared_ptr<IntoFlow>& into, size
                                      Start& start) {
   auto& item = into->items[index];
   const bool aligned = reinterpret_cast<uintptr_t>(item.to.data()) % base::kPage == 0;
-  const bool direct = aligned && options_.region_loads == RegionLoads::kDirect &&
+  // What may turn out to be another namespace's does not reach the caller's memory.
+  const bool told = into->scope == nullptr || blocks_[item.block].name_space != kNoNamespace;
+  const bool direct = aligned && told && options_.region_loads == RegionLoads::kDirect &&
                       tier_state(tier).tier->capabilities().reads_into_caller_memory;
   if (keep(tier, item.block, into->write_back) || !direct || loads_.contains(item.block)) {
     item.reason = load(item.block, tier, io::IoClass::kLoad, into, index, start);

@@ -56,8 +56,11 @@ StorageManager::StorageManager(const StoreOptions& options, StoreParts parts)
       executor_(*parts_.executor),
       history_(options.history),
       mode_(options.l1.mode),
-      blocks_(index_),
-      namespaces_(tenants_) {}
+      namespaces_(tenants_),
+      changes_(namespaces_),
+      blocks_(index_) {
+  blocks_.tell(changes_);
+}
 
 StorageManager::~StorageManager() {
   // The last handle is gone; a store that was never closed is closed here, without waiting for long.
@@ -75,8 +78,7 @@ Outcome<std::shared_ptr<StorageManager>> StorageManager::create(const StoreOptio
   return manager;
 }
 
-Outcome<StorageManager::TierState> StorageManager::make_tier(uint32_t number,
-                                                             std::unique_ptr<tier::Tier> tier) {
+Outcome<TierState> StorageManager::make_tier(uint32_t number, std::unique_ptr<tier::Tier> tier) {
   TierState state;
   if (number <= options_.tiers.size()) state.options = options_.tiers[number - 1];
   auto eviction = policy::make_eviction_policy(state.options.eviction);
@@ -297,7 +299,7 @@ StoreStats StorageManager::stats() const {
   for (size_t i = 0; i < tiers_.size(); ++i) {
     TierStats tier = tiers_[i].counts;
     tier.name = tiers_[i].name;
-    tier.state = is_drained(static_cast<uint32_t>(i + 1)) ? "drained" : tier::to_string(statuses[i].state);
+    tier.state = to_string(condition_of(static_cast<uint32_t>(i + 1), statuses[i].state));
     tier.engine = statuses[i].engine;
     tier.last_error = statuses[i].last_error;
     tier.used_bytes = statuses[i].usage.used_bytes;
@@ -307,7 +309,7 @@ StoreStats StorageManager::stats() const {
     tier.read_latency = summary(tiers_[i].latencies->reads);
     tier.write_latency = summary(tiers_[i].latencies->writes);
     for (const auto& path : statuses[i].paths) {
-      tier.paths.push_back(path.path + ": " + std::string(tier::to_string(path.state)) +
+      tier.paths.push_back(path.path + ": " + std::string(to_string(path.state)) +
                            (path.last_error.empty() ? "" : " (" + path.last_error + ")"));
     }
     stats.recovering = stats.recovering || !tiers_[i].recovered;
@@ -373,6 +375,13 @@ std::vector<StoredBlock> StorageManager::list(std::optional<Key> root, std::opti
 
 std::shared_ptr<CompletionQueue> StorageManager::make_queue() {
   return std::make_shared<EventQueue>(executor_, clock_);
+}
+
+std::shared_ptr<Subscription> StorageManager::subscribe(ScopePtr scope) {
+  auto feed = std::make_shared<ChangeFeed>(shared_from_this(), executor_, clock_, std::move(scope));
+  Lock lock(mutex_);
+  changes_.add(feed);
+  return feed;
 }
 
 }  // namespace terrace::store

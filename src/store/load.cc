@@ -1,5 +1,6 @@
 // One block from a tier into the arena, shared by everyone who wants it (R2), verified as it arrives (R6).
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/hooks.h"
@@ -79,11 +80,7 @@ void StorageManager::LoadSink::done(Result<void> result) {
 MissReason StorageManager::load(BlockId block, uint32_t tier, io::IoClass io_class,
                                 std::shared_ptr<LoadWaiter> waiter, size_t index, Start& start) {
   if (const auto it = loads_.find(block); it != loads_.end()) {
-    // What it brings was removed meanwhile, and is not what is asked for now.
-    if (it->second->buffer->removals != blocks_[block].removals) {
-      TERRACE_PROBE("store.load_of_what_was_removed");
-      return MissReason::kInFlight;
-    }
+    TERRACE_ASSERT(it->second->buffer->removals == blocks_[block].removals);  // end_load
     TERRACE_PROBE("store.load_joined");
     it->second->waiters.push_back({std::move(waiter), index});
     return MissReason::kNone;
@@ -223,9 +220,11 @@ void StorageManager::finish_load(const std::shared_ptr<Load>& load, Result<void>
       reason = read_failed(load->block, load->tier, load->place, result.error(), held);
     }
     for (const Load::Waiting& waiting : waiters) {
-      if (result) l1_->ref(buffer);
-      waiting.waiter->loaded(waiting.index, result ? buffer : nullptr, static_cast<uint16_t>(load->tier),
-                             reason);
+      const bool seen = !result || covers(waiting.waiter->scope.get(), buffer->meta.root);
+      const bool given = result && seen;
+      if (given) l1_->ref(buffer);
+      waiting.waiter->loaded(waiting.index, given ? buffer : nullptr, static_cast<uint16_t>(load->tier),
+                             seen ? reason : MissReason::kUnknown);
     }
     if (!TERRACE_MUTANT("store.leak_loaded_buffer")) l1_->unref(buffer);
     load->buffer = nullptr;
@@ -253,6 +252,20 @@ void StorageManager::leave_load(BlockId block, const LoadWaiter* waiter, Start& 
     start.cancels.emplace_back(load.tier, ticket);
   if (TERRACE_MUTANT("store.join_cancelled_load")) return;
   loads_.erase(it);  // a later request starts a fresh one
+}
+
+// What it brings was removed: who waits for it waits in vain, and a later request reads what was stored
+// since.
+void StorageManager::end_load(BlockId block, std::vector<std::shared_ptr<LoadWaiter>>& left) {
+  const auto it = loads_.find(block);
+  if (it == loads_.end()) return;
+  TERRACE_PROBE("store.load_of_what_is_removed");
+  const std::shared_ptr<Load> load = std::move(it->second);
+  loads_.erase(it);
+  for (Load::Waiting& waiting : std::exchange(load->waiters, {})) {
+    waiting.waiter->loaded(waiting.index, nullptr, static_cast<uint16_t>(load->tier), MissReason::kRemoved);
+    left.push_back(std::move(waiting.waiter));
+  }
 }
 
 // R6: on a tier only we write, a record that failed verification is removed.

@@ -6,9 +6,13 @@
 namespace terrace::store {
 
 // Where a key can be read from now, nearest tier first, or why not.
-StorageManager::Found StorageManager::locate(const Key& key, BlockId& block, bool reading) const {
+StorageManager::Found StorageManager::locate(const Key& key, BlockId& block, bool reading,
+                                             const Scope* scope) const {
   block = blocks_.find(key);
-  if (block == kNoBlock) return {nullptr, 0, history_.reason(key)};
+  // The history knows no namespaces: who is bound to some hears nothing of it.
+  const auto story = [&] { return scope == nullptr ? history_.reason(key) : MissReason::kUnknown; };
+  if (block == kNoBlock) return {nullptr, 0, story()};
+  if (!may_see(scope, block)) return {nullptr, 0, MissReason::kUnknown};
   // Entering staging leaves in L1 what is leased: for its readers, not for lookups (M2, Q2).
   Buffer* const buffer = reading || mode_ == L1Mode::kCache ? l1_->find(block) : nullptr;
   if (buffer != nullptr) return {buffer, 0, MissReason::kNone};
@@ -25,7 +29,13 @@ StorageManager::Found StorageManager::locate(const Key& key, BlockId& block, boo
     return {nullptr, 0, MissReason::kTierUnavailable};
   }
   if (blocks_[block].in_flight > 0 || l1_->find(block) != nullptr) return {nullptr, 0, MissReason::kInFlight};
-  return {nullptr, 0, history_.reason(key)};
+  return {nullptr, 0, story()};
+}
+
+bool StorageManager::may_see(const Scope* scope, BlockId block) const {
+  if (scope == nullptr) return true;
+  const uint32_t name_space = blocks_[block].name_space;
+  return name_space == kNoNamespace || scope->covers(namespaces_[name_space].root);
 }
 
 bool StorageManager::answers(uint32_t tier, ResidenceId id, bool reading) const {
@@ -36,17 +46,17 @@ bool StorageManager::answers(uint32_t tier, ResidenceId id, bool reading) const 
   return state.tier->available(residence.place);
 }
 
-Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin) {
+Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin, const ScopePtr& scope) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
   LookupResult result;
-  if (!pin && partial_.load() == 0) {
+  if (!pin && partial_.load() == 0 && scope == nullptr) {
     result.found = index_.prefix(keys, visible_.load(), result.where);
     if (result.found == keys.size()) return result;
     TERRACE_SYNC_POINT("store.prefix_found");
     // Why not: one key's story, so the mutex is held for one key.
     Lock lock(mutex_);
     BlockId block = kNoBlock;
-    const Found found = locate(keys[result.found], block, false);
+    const Found found = locate(keys[result.found], block, false, nullptr);
     result.reasons.assign(keys.size() - result.found, MissReason::kBehindHole);
     // It may have arrived since; a reason is owed all the same.
     result.reasons[0] = found.reason == MissReason::kNone ? MissReason::kInFlight : found.reason;
@@ -58,7 +68,7 @@ Result<LookupResult> StorageManager::lookup(std::span<const Key> keys, bool pin)
   MissReason reason = MissReason::kNone;
   for (const Key& key : keys) {
     BlockId block = kNoBlock;
-    const Found found = locate(key, block, false);
+    const Found found = locate(key, block, false, scope.get());
     reason = found.reason;
     if (reason != MissReason::kNone) break;
     const auto hidden = static_cast<TierMask>(kInFlightBit | (mode_ == L1Mode::kCache ? 0 : tier_bit(kL1)));

@@ -10,13 +10,14 @@ constexpr uint64_t kPresenceMax = 1 << 20;  // blocks of one shared tier that ar
 }
 
 Result<LookupOperation> StorageManager::lookup_async(std::span<const Key> keys, Timeout timeout,
-                                                     const Notify& notify) {
-  auto known = lookup(keys, false);
+                                                     const Notify& notify, const ScopePtr& scope) {
+  auto known = lookup(keys, false, scope);
   if (!known) return std::unexpected(known.error());
   auto state = std::make_shared<LookupFlow>();
   state->manager = shared_from_this();
   state->keys.assign(keys.begin(), keys.end());
   state->notify = notify;
+  state->scope = scope;
   const auto now = clock_.now();
   const auto deadline = base::after(now, timeout == kDefaultTimeout ? options_.lookup_timeout : timeout);
   std::vector<std::pair<uint32_t, std::vector<size_t>>> questions;
@@ -105,7 +106,7 @@ void StorageManager::end_lookup(const std::shared_ptr<LookupFlow>& lookup) {
     if (std::exchange(lookup->ended, true)) return;
     if (lookup->timer != 0) executor_.cancel(lookup->timer);
   }
-  auto found = this->lookup(lookup->keys, false);
+  auto found = this->lookup(lookup->keys, false, lookup->scope);
   lookup->result = found ? std::move(*found) : LookupResult{};
   if (!found) lookup->result->reasons.assign(lookup->keys.size(), MissReason::kCancelled);
   executor_.signal(lookup->event);

@@ -13,7 +13,7 @@ namespace terrace::store {
 using Phase = PrefetchFlow::Phase;
 
 Result<PrefetchTicket> StorageManager::prefetch(std::span<const Key> keys, const PrefetchOptions& options,
-                                                const Notify& notify) {
+                                                const Notify& notify, const ScopePtr& scope) {
   if (auto ok = check_into_arena(keys.size()); !ok) return std::unexpected(ok.error());
   auto prefetch = std::make_shared<PrefetchFlow>();
   prefetch->manager = shared_from_this();
@@ -22,6 +22,7 @@ Result<PrefetchTicket> StorageManager::prefetch(std::span<const Key> keys, const
   prefetch->policy = options.policy.value_or(options_.prefetch_policy);
   prefetch->write_back = options.write_back;
   prefetch->notify = notify;
+  prefetch->scope = scope;
   {
     Lock lock(mutex_);
     prefetches_.push_back(prefetch);
@@ -60,7 +61,7 @@ void StorageManager::advance(const std::shared_ptr<PrefetchFlow>& prefetch, Star
     const size_t index = prefetch->next;
     auto& item = items[index];
     BlockId block = kNoBlock;
-    const Found found = locate(item.key, block, true);
+    const Found found = locate(item.key, block, true, prefetch->scope.get());
     if (found.buffer != nullptr) {
       l1_->ref(found.buffer);
       item.buffer = found.buffer;

@@ -43,6 +43,7 @@ uint64_t StorageManager::take_out(Removal& removal, bool erase) {
     }
     history_.note(blocks_[block].key, MissReason::kRemoved);
   }
+  for (const BlockId block : removal.blocks) end_load(block, removal.left);
   TERRACE_CRASH_POINT("store.removal_taken");
   return found;
 }
@@ -141,7 +142,7 @@ bool StorageManager::any_running(std::span<const std::pair<BlockId, uint32_t>> w
   });
 }
 
-Result<uint64_t> StorageManager::remove(std::span<const Key> keys, bool erase) {
+Result<uint64_t> StorageManager::remove(std::span<const Key> keys, bool erase, const ScopePtr& scope) {
   if (auto ok = check_batch(keys.size()); !ok) return std::unexpected(ok.error());
   if (auto ok = await_recovery(); !ok) return std::unexpected(ok.error());
   Removal removal;
@@ -151,14 +152,15 @@ Result<uint64_t> StorageManager::remove(std::span<const Key> keys, bool erase) {
     const bool shares = std::ranges::any_of(tiers_, &TierState::shared);
     boost::unordered_flat_set<Key, KeyHash> named;
     for (const Key& key : keys) {
+      const BlockId block = blocks_.find(key);
       // A shared tier may hold what this process never saw.
-      const bool meant = shares || blocks_.find(key) != kNoBlock;
+      const bool meant = block == kNoBlock ? shares : may_see(scope.get(), block);
       if (meant && named.insert(key).second) removal.blocks.push_back(blocks_.acquire(key));
     }
     found = take_out(removal, erase);
     for (uint32_t tier = 1; tier < tiers_end(); ++tier) {
       if (!tier_state(tier).shared) continue;
-      for (const Key& key : keys) removal.operations[tier - 1].push_back({key, 0, 0});
+      for (const Key& key : named) removal.operations[tier - 1].push_back({key, 0, 0});
     }
     progress_made();
   }

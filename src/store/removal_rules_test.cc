@@ -52,6 +52,31 @@ TEST_F(RemovalRules, D1_waits_for_what_recovery_has_yet_to_announce) {
   EXPECT_EQ(found(2, 1), 1u);
 }
 
+TEST_F(RemovalRules, D1_what_is_stored_again_is_found_while_a_read_of_the_removed_one_runs) {
+  open();
+  store_chain(1, 1);
+  settle();
+  evict_l1();
+  tiers_[0]->hold_reads = true;
+  auto before = store_->get_async(keys(1, 1), {});
+  settle();
+  ASSERT_FALSE(before->ready());
+  ASSERT_TRUE(store_->remove(keys(1, 1)));
+  EXPECT_TRUE(before->ready()) << "what it waits for is gone";
+  EXPECT_EQ(before->take()->reasons()[0], MissReason::kRemoved);
+  store_chain(1, 1);
+  settle();
+  evict_l1();
+  auto after = store_->get_async(keys(1, 1), {});
+  settle();
+  tiers_[0]->release_reads();
+  settle();
+  const auto blocks = after->take();
+  ASSERT_TRUE(blocks);
+  ASSERT_EQ(blocks->size(), 1u) << "not the miss of a block in flight";
+  EXPECT_TRUE(right((*blocks)[0]));
+}
+
 TEST_F(RemovalRules, D1_is_refused_when_recovery_does_not_end_in_time) {
   prepare_ = [this] { tiers_[0]->hold_recovery = true; };
   open();
@@ -81,28 +106,6 @@ TEST_F(RemovalRules, D1_a_block_loaded_for_a_get_that_still_waits_is_not_kept) {
   settle();
   EXPECT_TRUE(get->ready());
   EXPECT_EQ(found(1, 1), 0u);
-}
-
-TEST_F(RemovalRules, D1_a_get_after_the_removal_does_not_join_a_load_from_before_it) {
-  open();
-  store_chain(1, 1);
-  settle();
-  evict_l1();
-  tiers_[0]->hold_reads = true;
-  auto before = store_->get_async(keys(1, 1), {});
-  settle();
-  EXPECT_TRUE(store_->remove(keys(1, 1)));
-  store_chain(1, 1);
-  settle();
-  evict_l1();
-  auto after = store_->get_async(keys(1, 1), {});
-  settle();
-  tiers_[0]->release_reads();
-  settle();
-  const auto blocks = after->take();
-  ASSERT_TRUE(blocks);
-  EXPECT_EQ(blocks->size(), 0u);
-  EXPECT_EQ(blocks->reasons()[0], MissReason::kInFlight);
 }
 
 // A tier that names records by key would keep the old record and say that the new one is written.

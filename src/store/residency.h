@@ -34,6 +34,13 @@ struct Residence {
   bool queued = false;                                       // has an entry in the leaf queue
 };
 
+// A block that a pin keeps in a tier.
+struct PinnedHold {
+  uint32_t tier;
+  uint32_t id;
+  uint32_t generation;
+};
+
 class Residency {
  public:
   Residency(uint32_t tier, BlockTable& blocks, std::unique_ptr<policy::EvictionPolicy> policy)

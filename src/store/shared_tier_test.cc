@@ -2,6 +2,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "base/virtual_executor.h"
@@ -118,6 +121,34 @@ TEST_F(SharedTier, C3_a_no_is_believed_for_negative_presence_and_then_asked_agai
   EXPECT_EQ(ask(b, 1, 2).found, 0u);  // not asked: it said no a moment ago
   executor_.run_for(std::chrono::seconds(1));
   EXPECT_EQ(ask(b, 1, 2).found, 2u);
+}
+
+// Only the record says whose a block is that another store wrote.
+TEST_F(SharedTier, a_bound_call_reads_what_its_record_says_is_of_its_namespaces) {
+  Node a = open(), b = open();
+  store_chain(*a.store, 1, 2);
+  executor_.run_for(std::chrono::seconds(1));
+  const auto bound_to = [](const Key& root) { return std::make_shared<const Scope>(std::vector<Key>{root}); };
+  const ScopePtr others = bound_to(Key{{2}}), its = bound_to(Key{{1}});
+  const auto got = [&](const ScopePtr& scope) {
+    auto get = b.manager->get_async(keys_of(1, 2), {}, {}, scope);
+    executor_.run_for(std::chrono::seconds(1));
+    return get->take()->size();
+  };
+  ASSERT_EQ(ask(b, 1, 2).found, 2u);
+  alignas(4096) static std::array<std::byte, 61'440> memory;
+  std::ranges::fill(memory, std::byte{0xEE});
+  const auto region = b.store->register_region(memory.data(), memory.size());
+  const RegionSlice slice{*region, 0, kBytes};
+  auto into = b.manager->get_into(keys_of(1, 1), std::span(&slice, 1),
+                                  {.timeout = kDefaultTimeout, .write_back = WriteBack::kNever}, {}, others);
+  executor_.run_for(std::chrono::seconds(1));
+  EXPECT_EQ(into->result().delivered, 0u);
+  EXPECT_EQ(into->result().reasons[0], MissReason::kUnknown);
+  EXPECT_TRUE(std::ranges::all_of(memory, [](std::byte byte) { return byte == std::byte{0xEE}; }));
+  EXPECT_EQ(got(others), 0u);
+  EXPECT_EQ(got(its), 2u);
+  EXPECT_EQ(got(others), 0u);
 }
 
 TEST_F(SharedTier, what_another_store_removed_is_a_miss_and_forgotten) {

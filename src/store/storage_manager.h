@@ -24,19 +24,19 @@
 #include "memory/arena.h"
 #include "memory/mapping.h"
 #include "memory/region.h"
-#include "policy/admission.h"
-#include "policy/store.h"
-#include "store/absence.h"
 #include "store/block_table.h"
+#include "store/change_board.h"
 #include "store/event_queue.h"
 #include "store/history.h"
 #include "store/index.h"
 #include "store/key_counter.h"
 #include "store/l1.h"
-#include "store/latency.h"
+#include "store/load_waiter.h"
 #include "store/namespace_table.h"
 #include "store/page_pool.h"
+#include "store/scope.h"
 #include "store/tenant_table.h"
+#include "store/tier_state.h"
 #include "surface/access.h"
 #include "surface/backend.h"
 #include "tier/tier.h"
@@ -61,21 +61,6 @@ struct GetFlow;
 struct IntoFlow;
 struct PrefetchFlow;
 class Batch;
-
-// A block that a pin keeps in a tier.
-struct PinnedHold {
-  uint32_t tier;
-  uint32_t id;
-  uint32_t generation;
-};
-
-// Something that waits for a block to be loaded into the arena.
-class LoadWaiter {
- public:
-  virtual ~LoadWaiter() = default;
-  // Under the store's mutex. `buffer` carries a reference for the waiter; null: `reason` says why.
-  virtual void loaded(size_t index, Buffer* buffer, uint16_t source, MissReason reason) = 0;
-};
 
 class StorageManager final : public surface::Backend, public std::enable_shared_from_this<StorageManager> {
  public:
@@ -104,23 +89,39 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   Result<void> commit(std::span<Reservation> reservations, const Notify& notify) override;
   Result<std::vector<ReserveOutcome>> put(const ReserveRequest& request, std::span<const RegionSlice> from,
                                           const Notify& notify) override;
-  Result<LookupResult> lookup(std::span<const Key> keys, bool pin) override;
-  Result<FamilyLookup> lookup_families(std::span<const Key> families, const FamilyLayout& layout) override;
+  Result<LookupResult> lookup(std::span<const Key> keys, bool pin) override {
+    return lookup(keys, pin, nullptr);
+  }
+  Result<FamilyLookup> lookup_families(std::span<const Key> families, const FamilyLayout& layout) override {
+    return lookup_families(families, layout, nullptr);
+  }
   Result<LookupOperation> lookup_async(std::span<const Key> keys, Timeout timeout,
-                                       const Notify& notify) override;
+                                       const Notify& notify) override {
+    return lookup_async(keys, timeout, notify, nullptr);
+  }
   Result<Blocks> get(std::span<const Key> keys, const GetOptions& options) override;
   Result<GetOperation> get_async(std::span<const Key> keys, const GetOptions& options,
-                                 const Notify& notify) override;
+                                 const Notify& notify) override {
+    return get_async(keys, options, notify, nullptr);
+  }
   Result<IntoOperation> get_into(std::span<const Key> keys, std::span<const RegionSlice> to,
-                                 const GetOptions& options, const Notify& notify) override;
+                                 const GetOptions& options, const Notify& notify) override {
+    return get_into(keys, to, options, notify, nullptr);
+  }
   Result<PrefetchTicket> prefetch(std::span<const Key> keys, const PrefetchOptions& options,
-                                  const Notify& notify) override;
+                                  const Notify& notify) override {
+    return prefetch(keys, options, notify, nullptr);
+  }
   Result<RegionId> register_region(void* data, uint64_t bytes) override;
   Result<RegionId> register_shared_region(int fd, uint64_t offset, uint64_t bytes) override;
   Result<void> unregister_region(RegionId region) override;
-  Result<uint64_t> remove(std::span<const Key> keys, bool erase) override;
+  Result<uint64_t> remove(std::span<const Key> keys, bool erase) override {
+    return remove(keys, erase, nullptr);
+  }
   Result<uint64_t> clear(const ClearScope& scope) override;
   std::shared_ptr<CompletionQueue> make_queue() override;
+  std::shared_ptr<Subscription> subscribe() override { return subscribe(nullptr); }
+  std::shared_ptr<Subscription> subscribe(ScopePtr scope) TERRACE_EXCLUDES(mutex_);
   Result<void> sync(Timeout timeout) override;
   bool wait_recovered(Timeout timeout) override;
   StoreStats stats() const override;
@@ -139,7 +140,21 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   L1Mode l1_mode() const { return mode_; }
   Timeout get_timeout() const { return options_.get_timeout; }
 
-  // --- for a server, whose clients reach L1 through memory they map
+  // --- for a server, whose sessions may be bound to namespaces
+  Result<LookupResult> lookup(std::span<const Key> keys, bool pin, const ScopePtr& scope);
+  Result<FamilyLookup> lookup_families(std::span<const Key> families, const FamilyLayout& layout,
+                                       const ScopePtr& scope);
+  Result<LookupOperation> lookup_async(std::span<const Key> keys, Timeout timeout, const Notify& notify,
+                                       const ScopePtr& scope);
+  Result<GetOperation> get_async(std::span<const Key> keys, const GetOptions& options, const Notify& notify,
+                                 const ScopePtr& scope);
+  Result<IntoOperation> get_into(std::span<const Key> keys, std::span<const RegionSlice> to,
+                                 const GetOptions& options, const Notify& notify, const ScopePtr& scope);
+  Result<PrefetchTicket> prefetch(std::span<const Key> keys, const PrefetchOptions& options,
+                                  const Notify& notify, const ScopePtr& scope);
+  Result<uint64_t> remove(std::span<const Key> keys, bool erase, const ScopePtr& scope);
+
+  // --- and whose clients reach L1 through memory they map
   // Where the bytes of a buffer stand. `memory` names SharedMemory::id.
   struct SharedBytes {
     uint64_t memory = 0;
@@ -185,23 +200,6 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   class LoadSink;
   class IntoSink;
   using Lock = base::Lock;
-
-  // One L2 tier and what the store keeps about it.
-  struct TierState {
-    std::unique_ptr<tier::Tier> tier;
-    std::unique_ptr<Residency> residency;
-    std::unique_ptr<Listener> listener;
-    std::unique_ptr<policy::StorePolicy> store_policy;
-    std::unique_ptr<policy::AdmissionPolicy> admission;
-    TierOptions options;
-    bool shared = false;  // others write there too: `residency` is what this process wrote or saw
-    Absence absence;      // of a shared tier
-    std::string name;
-    bool recovered = false;
-    uint64_t capacity = 0;
-    TierStats counts;  // the counters of stats(); the rest is asked of the tier
-    std::unique_ptr<Latencies> latencies = std::make_unique<Latencies>();
-  };
 
   StorageManager(const StoreOptions& options, StoreParts parts);
   Outcome<void> build();  // arena, policies; then starts the tiers
@@ -286,7 +284,10 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
     MissReason reason = MissReason::kNone;
   };
   // `reading`: for a get, which may read what L1 holds for another reason than to answer lookups (M2).
-  Found locate(const Key& key, BlockId& block, bool reading) const TERRACE_REQUIRES(mutex_);
+  Found locate(const Key& key, BlockId& block, bool reading, const Scope* scope) const
+      TERRACE_REQUIRES(mutex_);
+  // What the scope may know of the block: also of one whose namespace nobody told yet, until it is read.
+  bool may_see(const Scope* scope, BlockId block) const TERRACE_REQUIRES(mutex_);
   std::shared_ptr<PrefetchFlow> prefetch_of(const GetOptions& options) const;
   // The block that a prefetch's ticket holds for its owner; null when it holds none.
   Buffer* held_by(PrefetchFlow* ticket, const Key& key, size_t hint) const TERRACE_REQUIRES(mutex_);
@@ -295,6 +296,8 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   void issue(Start& start) TERRACE_EXCLUDES(mutex_);
   void finish_load(const std::shared_ptr<Load>& load, Result<void> result) TERRACE_EXCLUDES(mutex_);
   void leave_load(BlockId block, const LoadWaiter* waiter, Start& start) TERRACE_REQUIRES(mutex_);
+  // `left`: to be destroyed after the mutex is released.
+  void end_load(BlockId block, std::vector<std::shared_ptr<LoadWaiter>>& left) TERRACE_REQUIRES(mutex_);
   void forget_damaged(BlockId block, uint32_t tier, uint64_t place) TERRACE_REQUIRES(mutex_);
   // Counts a failed read, forgets what it proved wrong, and says why it is a miss.
   MissReason read_failed(BlockId block, uint32_t tier, uint64_t place, const Error& error, bool held)
@@ -377,6 +380,7 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
     std::vector<std::vector<tier::RemoveOp>> operations;  // by tier
     std::vector<std::pair<BlockId, uint32_t>> writes;     // under way, to be undone
     uint64_t undoings_failed = 0;                         // of writes, until then
+    std::vector<std::shared_ptr<LoadWaiter>> left;        // whose loads it ended
   };
   uint64_t take_out(Removal& removal, bool erase) TERRACE_REQUIRES(mutex_);
   // Waits until tiers carried it out; then its blocks may be written again.
@@ -398,6 +402,9 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   // locate().
   bool answers(uint32_t tier, ResidenceId id, bool reading) const TERRACE_REQUIRES(mutex_);
   bool is_drained(uint32_t tier) const { return (drained_.load() & tier_bit(tier)) != 0; }
+  TierCondition condition_of(uint32_t tier, tier::State state) const {
+    return is_drained(tier) ? TierCondition::kDrained : state;
+  }
   uint32_t tier_number(std::string_view name) const TERRACE_EXCLUDES(mutex_);  // 0: none of that name
   uint64_t running_on(uint32_t tier) const TERRACE_REQUIRES(mutex_);
 
@@ -439,12 +446,13 @@ class StorageManager final : public surface::Backend, public std::enable_shared_
   std::jthread warmer_;
 
   mutable base::Mutex mutex_;
+  TenantTable tenants_ TERRACE_GUARDED_BY(mutex_);
+  NamespaceTable namespaces_ TERRACE_GUARDED_BY(mutex_);
+  ChangeBoard changes_ TERRACE_GUARDED_BY(mutex_);  // outlives all that takes blocks out of a tier
   BlockTable blocks_ TERRACE_GUARDED_BY(mutex_);
   PagePool pages_ TERRACE_GUARDED_BY(mutex_);  // outlives L1, whose buffers give pages back
   std::unique_ptr<L1> l1_ TERRACE_GUARDED_BY(mutex_);
   std::vector<TierState> tiers_ TERRACE_GUARDED_BY(mutex_);
-  TenantTable tenants_ TERRACE_GUARDED_BY(mutex_);
-  NamespaceTable namespaces_ TERRACE_GUARDED_BY(mutex_);
   std::map<RegionId, std::shared_ptr<memory::Mapping>> mapped_regions_
       TERRACE_GUARDED_BY(mutex_);  // shared ones
   uint64_t last_use_time_ TERRACE_GUARDED_BY(mutex_) = 0;

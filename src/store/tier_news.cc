@@ -53,11 +53,14 @@ void StorageManager::take_found(uint32_t tier, BlockId block, const tier::FoundB
 
 void StorageManager::recovered(uint32_t tier, Result<void> result) {
   if (!result) base::log::warn("tier {}: recovery ended early: {}", tier, to_string(result.error()));
-  Lock lock(mutex_);
-  TERRACE_CRASH_POINT("store.recovered");
-  tier_state(tier).recovered = true;
-  progress_made();
-  check_watermarks();
+  {
+    Lock lock(mutex_);
+    TERRACE_CRASH_POINT("store.recovered");
+    tier_state(tier).recovered = true;
+    progress_made();
+    check_watermarks();
+  }
+  state_changed(tier);
 }
 
 void StorageManager::gone(uint32_t tier, const Key& key, tier::Place place) {
@@ -77,9 +80,9 @@ void StorageManager::gone(uint32_t tier, const Key& key, tier::Place place) {
 
 void StorageManager::state_changed(uint32_t tier) {
   const auto state = tier_pointers()[tier - 1]->status().state;
-  const bool drained = is_drained(tier);
-  const bool whole = !drained && (state == tier::State::kReady || state == tier::State::kRecovering);
-  const bool some = !drained && state == tier::State::kDegraded;
+  const TierCondition condition = condition_of(tier, state);
+  const bool whole = condition == TierCondition::kReady || condition == TierCondition::kRecovering;
+  const bool some = condition == TierCondition::kDegraded;
   const TierMask bit = tier_bit(tier);
   if (whole)
     visible_.fetch_or(bit);
@@ -89,6 +92,8 @@ void StorageManager::state_changed(uint32_t tier) {
     partial_.fetch_or(bit);
   else
     partial_.fetch_and(static_cast<TierMask>(~bit));
+  Lock lock(mutex_);
+  changes_.tier_is(tier, condition);
 }
 
 }  // namespace terrace::store

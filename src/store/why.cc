@@ -9,7 +9,7 @@ KeyStory StorageManager::why(const Key& key) const {
   story.key = key;
   Lock lock(mutex_);
   BlockId block = kNoBlock;
-  story.reason = locate(key, block, false).reason;
+  story.reason = locate(key, block, false, nullptr).reason;
   if (block == kNoBlock) return story;
   const Block& entry = blocks_[block];
   story.not_written = entry.fate;

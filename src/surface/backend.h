@@ -46,6 +46,7 @@ class Backend {
   virtual Result<uint64_t> clear(const ClearScope& scope) = 0;
 
   virtual std::shared_ptr<CompletionQueue> make_queue() = 0;
+  virtual std::shared_ptr<Subscription> subscribe() = 0;
   virtual Result<void> sync(Timeout timeout) = 0;
   virtual bool wait_recovered(Timeout timeout) = 0;
   virtual StoreStats stats() const = 0;

@@ -64,4 +64,22 @@ std::string_view to_string(DropCause cause) {
   return "none";
 }
 
+std::string_view to_string(TierCondition condition) {
+  switch (condition) {
+    case TierCondition::kRecovering:
+      return "recovering";
+    case TierCondition::kReady:
+      return "ready";
+    case TierCondition::kDegraded:
+      return "degraded";
+    case TierCondition::kUnavailable:
+      return "unavailable";
+    case TierCondition::kClosed:
+      return "closed";
+    case TierCondition::kDrained:
+      return "drained";
+  }
+  return "unknown";
+}
+
 }  // namespace terrace

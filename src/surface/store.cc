@@ -89,6 +89,9 @@ Result<uint64_t> Store::clear(const ClearScope& scope) {
 std::shared_ptr<CompletionQueue> Store::make_queue() {
   return backend_->make_queue();
 }
+std::shared_ptr<Subscription> Store::subscribe() {
+  return backend_->subscribe();
+}
 Result<void> Store::sync(Timeout timeout) {
   return backend_->sync(timeout);
 }

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include <terrace/changes.h>
 #include <terrace/error.h>
 #include <terrace/key.h>
 
@@ -133,8 +134,7 @@ class TierListener {
   virtual void state_changed() = 0;
 };
 
-enum class State : uint8_t { kRecovering, kReady, kDegraded, kUnavailable, kClosed };
-std::string_view to_string(State state);
+using State = TierCondition;  // never kDrained: that is the store's
 
 struct Usage {
   uint64_t used_bytes = 0;       // live records

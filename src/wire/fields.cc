@@ -1,31 +1,12 @@
 #include "wire/fields.h"
 
+#include "wire/field_parts.h"
+
 namespace terrace::wire {
 
 namespace {
 
 using Builder = flatbuffers::FlatBufferBuilder;
-using Text = flatbuffers::Offset<flatbuffers::String>;
-
-Text write_text(Builder& builder, const std::optional<std::string>& text) {
-  return text ? builder.CreateString(*text) : Text{};
-}
-
-template <class T>
-flatbuffers::Optional<T> optional_of(const std::optional<T>& value) {
-  return value ? flatbuffers::Optional<T>(*value) : flatbuffers::Optional<T>();
-}
-
-std::string string_of(const flatbuffers::String* text) {
-  return text == nullptr ? "" : text->str();
-}
-
-// Of a table that an older server made shorter, or a newer one longer.
-template <size_t kCount>
-void fill(uint64_t (&to)[kCount], const flatbuffers::Vector<uint64_t>* from) {
-  const auto values = values_of(from);
-  std::ranges::copy(values.first(std::min(values.size(), kCount)), to);
-}
 
 Latency latency(const LatencyStats& of) {
   return {of.count, of.p50_us, of.p90_us, of.p99_us, of.max_us, of.mean_us};

@@ -125,7 +125,8 @@ TEST_F(Sharing, a_session_reserves_and_leases_within_its_limits_and_others_are_n
   EXPECT_EQ(third.reasons()[0], MissReason::kNoRoom);
   EXPECT_EQ(other.get(1, 6).size(), 6u);
   EXPECT_TRUE(becomes([](const server::ServerStats& stats) {  // the other one's are given back by now
-    return stats.each.size() == 2 && stats.each[0].client == "test" && stats.each[0].process == ::getpid() &&
+    return stats.each.size() == 2 && stats.each[0].client == "test" &&
+           stats.each[0].process == static_cast<uint32_t>(::getpid()) &&
            stats.each[0].leased_bytes + stats.each[1].leased_bytes == 6 * kBlock;
   }));
   second.release();
