@@ -77,6 +77,7 @@ typedef struct terrace_get_operation terrace_get_operation;        // terrace_ge
 typedef struct terrace_into_operation terrace_into_operation;      // terrace_into_free
 typedef struct terrace_prefetch_ticket terrace_prefetch_ticket;    // terrace_prefetch_free
 typedef struct terrace_queue terrace_queue;                        // terrace_queue_free
+typedef struct terrace_subscription terrace_subscription;          // terrace_subscription_free
 
 // ---- opening and closing
 
@@ -88,19 +89,6 @@ typedef struct terrace_queue terrace_queue;                        // terrace_qu
 terrace_code terrace_open(const char* file, terrace_store** store, terrace_error* error);
 // The same from YAML itself; "" is a store with all defaults: 1 GiB of host memory, no tiers.
 terrace_code terrace_open_text(const char* yaml, terrace_store** store, terrace_error* error);
-
-typedef struct terrace_connect_options {
-  size_t size;
-  const char* socket;   // path of the server's Unix socket; has to be given
-  const char* name;     // for people who look at the server's sessions
-  int64_t patience_ns;  // what a call waits for an answer, beside its own timeout; 0: 5 s
-} terrace_connect_options;
-// The store of a node's server (`terrace serve`). While it is away lookups and gets are misses
-// (TERRACE_MISS_TIER_UNAVAILABLE), reserve has no room, removals fail (TERRACE_UNAVAILABLE); calls connect
-// again by themselves. In a fork of the process the store is closed. Errors: TERRACE_NOT_FOUND (nobody
-// listens), TERRACE_PERMISSION, TERRACE_INCOMPATIBLE, TERRACE_INVALID_ARGUMENT, TERRACE_DEADLINE.
-terrace_code terrace_connect(const terrace_connect_options* options, terrace_store** store,
-                             terrace_error* error);
 
 // Refuses new work, lets what runs end until the timeout, closes the tiers. `abandoned`, when it is given,
 // gets how many operations were still running. The second time it does nothing.
@@ -139,6 +127,23 @@ typedef struct terrace_namespace {
   const char* tenant_salt;
   const uint32_t* groups;  // NULL = 1
 } terrace_namespace;
+
+typedef struct terrace_connect_options {
+  size_t size;
+  const char* socket;   // path of the server's Unix socket; has to be given
+  const char* name;     // for people who look at the server's sessions
+  int64_t patience_ns;  // what a call waits for an answer, beside its own timeout; 0: 5 s
+  // Named to the server at every connection. One that binds sessions (`auth: namespaces`) lets the store see
+  // and store what is of these and nothing else.
+  const terrace_namespace* const* namespaces;
+  size_t namespace_count;
+} terrace_connect_options;
+// The store of a node's server (`terrace serve`). While it is away lookups and gets are misses
+// (TERRACE_MISS_TIER_UNAVAILABLE), reserve has no room, removals fail (TERRACE_UNAVAILABLE); calls connect
+// again by themselves. In a fork of the process the store is closed. Errors: TERRACE_NOT_FOUND (nobody
+// listens), TERRACE_PERMISSION, TERRACE_INCOMPATIBLE, TERRACE_INVALID_ARGUMENT, TERRACE_DEADLINE.
+terrace_code terrace_connect(const terrace_connect_options* options, terrace_store** store,
+                             terrace_error* error);
 
 // The namespace's root, the first link of its chains of keys. The first asks nobody; with the second tiers
 // that survive restarts remember the fields. Errors: TERRACE_LIMIT_EXCEEDED.
@@ -214,6 +219,30 @@ terrace_code terrace_queue_wait(terrace_queue* queue, int64_t timeout_ns, terrac
 
 // "backlog"; "none" for a number this library does not have. Static.
 const char* terrace_drop_cause_name(uint8_t cause);
+
+// ---- changes
+
+// What changes in any tier from now on, in order, for routers and for engines that announce cached blocks. At
+// most 65,536 changes wait to be read; what comes then is lost, and told so. A server that was away is a loss
+// of an unknown number.
+terrace_code terrace_subscribe(terrace_store* store, terrace_subscription** subscription,
+                               terrace_error* error);
+void terrace_subscription_free(terrace_subscription* subscription);
+
+typedef struct terrace_change {
+  terrace_key key, root;  // of a block; root all zero: nobody told its namespace
+  uint64_t lost;          // of TERRACE_CHANGE_LOST: how many; 0 where nobody knows
+  uint16_t tier;          // 0 is L1
+  uint8_t kind;           // TERRACE_CHANGE_*
+  uint8_t condition;      // of TERRACE_CHANGE_TIER_STATE: TERRACE_TIER_*
+  uint8_t reserved[4];
+} terrace_change;
+
+// As terrace_queue_fd and terrace_queue_wait.
+int terrace_subscription_fd(terrace_subscription* subscription);
+terrace_code terrace_subscription_wait(terrace_subscription* subscription, int64_t timeout_ns,
+                                       terrace_change* changes, size_t changes_max, size_t* count,
+                                       terrace_error* error);
 
 // ---- memory of the caller
 
@@ -432,7 +461,7 @@ terrace_code terrace_clear(terrace_store* store, const terrace_clear_scope* scop
 // ---- figures and quotas
 
 // What `terrace stats --json` prints: an object with tiers, misses by reason, namespaces and tenants. Ended
-// with terrace_text_free. Of a server: without namespaces and tenants, and without tiers while it is away.
+// with terrace_text_free. Of a server that is away: without any of them.
 terrace_code terrace_stats(terrace_store* store, char** json, terrace_error* error);
 void terrace_text_free(char* text);
 
@@ -456,7 +485,7 @@ typedef struct terrace_quota {
 // How much a tenant may use from now on, in place of what was set before. `above`, when it is given, gets the
 // bytes that it still has above that, which leave when leases and writes let them go. Errors:
 // TERRACE_INVALID_ARGUMENT for what is no tenant's name, or a tier named twice; TERRACE_NOT_FOUND for a tier
-// that there is not; TERRACE_UNSUPPORTED for a server.
+// that there is not; TERRACE_PERMISSION for a server that another user runs, or that binds this session.
 terrace_code terrace_set_quota(terrace_store* store, const char* tenant, const terrace_quota* quota,
                                uint64_t* above, terrace_error* error);
 

@@ -65,6 +65,23 @@ enum {  // terrace_completion.cause: why a write was dropped
   TERRACE_DROP_QUOTA = 8            // its tenant has all of its quota there, in blocks that may not leave
 };
 
+// ---- changes
+
+enum {                            // terrace_change.kind
+  TERRACE_CHANGE_STORED = 0,      // the tier holds the block from now on
+  TERRACE_CHANGE_REMOVED = 1,     // it holds the block no more
+  TERRACE_CHANGE_TIER_STATE = 2,  // the tier's condition is another one
+  TERRACE_CHANGE_LOST = 3         // changes are missing here
+};
+enum {  // terrace_change.condition
+  TERRACE_TIER_RECOVERING = 0,
+  TERRACE_TIER_READY = 1,
+  TERRACE_TIER_DEGRADED = 2,
+  TERRACE_TIER_UNAVAILABLE = 3,
+  TERRACE_TIER_CLOSED = 4,
+  TERRACE_TIER_DRAINED = 5
+};
+
 // ---- retrieves
 
 enum {  // why a key was not found or delivered

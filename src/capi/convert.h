@@ -15,6 +15,9 @@ namespace terrace::capi {
 // Errors: kInvalidArgument for a queue of another store.
 Outcome<Notify> notify_of(const terrace_store& store, const terrace_queue* queue, uint64_t tag);
 
+// NULL: one without fields. `name` is what the caller calls it.
+Outcome<Namespace> namespace_of(const terrace_namespace* given, const char* name);
+
 // TERRACE_WRITE_BACK_*; 0 is the store's own. It has been checked.
 std::optional<WriteBack> write_back_of(uint32_t number);
 

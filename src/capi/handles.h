@@ -18,6 +18,11 @@ struct terrace_queue {
   std::shared_ptr<terrace::CompletionQueue> queue;
 };
 
+struct terrace_subscription {
+  std::shared_ptr<terrace::Store> store;
+  std::shared_ptr<terrace::Subscription> subscription;
+};
+
 struct terrace_reservation {
   std::shared_ptr<terrace::Store> store;
   terrace::Reservation reservation;  // never an empty one

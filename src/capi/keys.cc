@@ -21,8 +21,10 @@ std::optional<std::string> optional_text(const char* text) {
   return std::string(text);
 }
 
-Outcome<Namespace> namespace_of(const terrace_namespace* given) {
-  const auto fields = read_sized(given, "fields");
+}  // namespace
+
+Outcome<Namespace> namespace_of(const terrace_namespace* given, const char* name) {
+  const auto fields = read_sized(given, name);
   if (!fields) return std::unexpected(fields.error());
   return Namespace{.model_id = optional_text(fields->model_id),
                    .model_fingerprint = optional_text(fields->model_fingerprint),
@@ -35,6 +37,8 @@ Outcome<Namespace> namespace_of(const terrace_namespace* given) {
                    .tenant_salt = optional_text(fields->tenant_salt),
                    .groups = optional_of<uint32_t>(fields->groups)};
 }
+
+namespace {
 
 Answer write_root(const Outcome<Key>& made, terrace_key* root) {
   if (!made) return std::unexpected(made.error());
@@ -92,7 +96,7 @@ terrace_code terrace_namespace_root(const terrace_namespace* fields, terrace_key
                                     terrace_error* error) {
   return answered(error, [&]() -> Answer {
     if (const Answer ok = Check().given(fields, "fields").given(root, "root"); !ok) return ok;
-    const auto given = namespace_of(fields);
+    const auto given = namespace_of(fields, "fields");
     if (!given) return std::unexpected(given.error());
     return write_root(namespace_root(*given), root);
   });
@@ -103,7 +107,7 @@ terrace_code terrace_open_namespace(terrace_store* store, const terrace_namespac
   return answered(error, [&]() -> Answer {
     if (const Answer ok = Check().given(store, "store").given(fields, "fields").given(root, "root"); !ok)
       return ok;
-    const auto given = namespace_of(fields);
+    const auto given = namespace_of(fields, "fields");
     if (!given) return std::unexpected(given.error());
     return write_root(store->store->open_namespace(*given), root);
   });

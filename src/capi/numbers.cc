@@ -73,6 +73,17 @@ static_assert(is(TERRACE_DROP_REMOVED, DropCause::kRemoved));
 static_assert(is(TERRACE_DROP_NOT_ADMITTED, DropCause::kNotAdmitted));
 static_assert(is(TERRACE_DROP_QUOTA, DropCause::kQuota));
 
+static_assert(is(TERRACE_CHANGE_STORED, ChangeKind::kStored));
+static_assert(is(TERRACE_CHANGE_REMOVED, ChangeKind::kRemoved));
+static_assert(is(TERRACE_CHANGE_TIER_STATE, ChangeKind::kTierState));
+static_assert(is(TERRACE_CHANGE_LOST, ChangeKind::kLost));
+static_assert(is(TERRACE_TIER_RECOVERING, TierCondition::kRecovering));
+static_assert(is(TERRACE_TIER_READY, TierCondition::kReady));
+static_assert(is(TERRACE_TIER_DEGRADED, TierCondition::kDegraded));
+static_assert(is(TERRACE_TIER_UNAVAILABLE, TierCondition::kUnavailable));
+static_assert(is(TERRACE_TIER_CLOSED, TierCondition::kClosed));
+static_assert(is(TERRACE_TIER_DRAINED, TierCondition::kDrained));
+
 // One above, because 0 is the store's own.
 static_assert(is(TERRACE_WRITE_BACK_ALWAYS - 1, WriteBack::kAlways));
 static_assert(is(TERRACE_WRITE_BACK_NEVER - 1, WriteBack::kNever));
@@ -86,12 +97,13 @@ static_assert(TERRACE_TIMEOUT_STORE == kDefaultTimeout.count());
 
 // These never change.
 static_assert(sizeof(terrace_key) == 32 && sizeof(terrace_error) == 1024 && sizeof(terrace_completion) == 64);
+static_assert(sizeof(terrace_change) == 80);
 static_assert(sizeof(terrace_block) == 56 && sizeof(terrace_block_spec) == 88 && sizeof(terrace_slice) == 24);
 static_assert(sizeof(terrace_member) == 12 && sizeof(terrace_family_group) == 8);
 static_assert(sizeof(terrace_bytes) == 16 && sizeof(terrace_progress) == 32 &&
               sizeof(terrace_tier_quota) == 16);
 // These only grow; kFirstBytes (check.h) then keeps what they had.
-static_assert(sizeof(terrace_connect_options) == 32 && sizeof(terrace_namespace) == 88);
+static_assert(sizeof(terrace_connect_options) == 48 && sizeof(terrace_namespace) == 88);
 static_assert(sizeof(terrace_reserve_request) == 88 && sizeof(terrace_get_options) == 24);
 static_assert(sizeof(terrace_prefetch_options) == 16 && sizeof(terrace_clear_scope) == 32);
 static_assert(sizeof(terrace_quota) == 48);

@@ -5,6 +5,7 @@
 #include <terrace/config.h>
 
 #include "capi/check.h"
+#include "capi/convert.h"
 #include "capi/handles.h"
 #include "config/load.h"
 
@@ -35,7 +36,9 @@ Outcome<StoreOptions> options_of_text(const char* yaml) {
 Outcome<ClientOptions> client_options_of(const terrace_connect_options* given) {
   const auto options = read_sized(given, "options");
   if (!options) return std::unexpected(options.error());
-  const Answer ok = Check().given(options->socket, "options.socket");
+  const Answer ok = Check()
+                        .given(options->socket, "options.socket")
+                        .batch(options->namespaces, options->namespace_count, "options.namespaces");
   if (!ok) return std::unexpected(ok.error());
   if (options->patience_ns < 0) {
     return failure(Code::kInvalidArgument, "options.patience_ns is " + std::to_string(options->patience_ns) +
@@ -44,6 +47,11 @@ Outcome<ClientOptions> client_options_of(const terrace_connect_options* given) {
   ClientOptions client{.socket = options->socket};
   if (options->name != nullptr) client.name = options->name;
   if (options->patience_ns > 0) client.patience = Timeout(options->patience_ns);
+  for (const auto* const given_fields : std::span(options->namespaces, options->namespace_count)) {
+    auto fields = namespace_of(given_fields, "options.namespaces");
+    if (!fields) return std::unexpected(fields.error());
+    client.namespaces.push_back(std::move(*fields));
+  }
   return client;
 }
 

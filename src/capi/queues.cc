@@ -1,4 +1,4 @@
-// Completion queues (S4).
+// Completion queues (S4), and subscriptions.
 #include <algorithm>
 #include <array>
 
@@ -22,17 +22,29 @@ terrace_completion event_of(const Completion& event) {
   return made;
 }
 
-// Waits for the first ones only.
-size_t take(CompletionQueue& queue, Timeout timeout, std::span<terrace_completion> events) {
-  std::array<Completion, 64> some;
+terrace_change change_of(const Change& change) {
+  terrace_change made{};
+  write_key(&made.key, change.key);
+  write_key(&made.root, change.root);
+  made.lost = change.lost;
+  made.tier = change.tier;
+  made.kind = static_cast<uint8_t>(change.kind);
+  made.condition = static_cast<uint8_t>(change.condition);
+  return made;
+}
+
+// From a queue or a subscription. Waits for the first ones only.
+template <class Item, class Source, class Made>
+size_t take(Source& source, Timeout timeout, std::span<Made> to, Made (*made_of)(const Item&)) {
+  std::array<Item, 64> some;
   size_t taken = 0;
   while (true) {
-    const auto room = std::span(some).first(std::min(some.size(), events.size() - taken));
+    const auto room = std::span(some).first(std::min(some.size(), to.size() - taken));
     const size_t came =
-        taken == 0 && timeout > Timeout::zero() ? queue.wait(room, timeout) : queue.poll(room);
-    std::ranges::transform(room.first(came), events.subspan(taken).begin(), event_of);
+        taken == 0 && timeout > Timeout::zero() ? source.wait(room, timeout) : source.poll(room);
+    std::ranges::transform(room.first(came), to.subspan(taken).begin(), made_of);
     taken += came;
-    if (came < some.size() || taken == events.size()) return taken;
+    if (came < some.size() || taken == to.size()) return taken;
   }
 }
 
@@ -69,7 +81,40 @@ terrace_code terrace_queue_wait(terrace_queue* queue, int64_t timeout_ns, terrac
                           .list(events, events_max, "events")
                           .given(count, "count");
     if (!ok) return ok;
-    *count = take(*queue->queue, Timeout(timeout_ns), {events, events_max});
+    *count = take(*queue->queue, Timeout(timeout_ns), std::span(events, events_max), &event_of);
+    return {};
+  });
+}
+
+terrace_code terrace_subscribe(terrace_store* store, terrace_subscription** subscription,
+                               terrace_error* error) {
+  return answered(error, [&]() -> Answer {
+    if (const Answer ok = Check().given(store, "store").given(subscription, "subscription"); !ok) return ok;
+    *subscription = new terrace_subscription{store->store, store->store->subscribe()};
+    return {};
+  });
+}
+
+void terrace_subscription_free(terrace_subscription* subscription) {
+  end(subscription);
+}
+
+int terrace_subscription_fd(terrace_subscription* subscription) {
+  return subscription == nullptr ? -1 : value_of(-1, [&] { return subscription->subscription->fd(); });
+}
+
+terrace_code terrace_subscription_wait(terrace_subscription* subscription, int64_t timeout_ns,
+                                       terrace_change* changes, size_t changes_max, size_t* count,
+                                       terrace_error* error) {
+  return answered(error, [&]() -> Answer {
+    const Answer ok = Check()
+                          .given(subscription, "subscription")
+                          .timeout(timeout_ns)
+                          .list(changes, changes_max, "changes")
+                          .given(count, "count");
+    if (!ok) return ok;
+    *count =
+        take(*subscription->subscription, Timeout(timeout_ns), std::span(changes, changes_max), &change_of);
     return {};
   });
 }

@@ -2,7 +2,11 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <fstream>
+#include <iterator>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -150,14 +154,38 @@ TEST_P(CApiStore, a_tenant_has_what_its_quota_leaves_it) {
   quota.tiers = tiers;
   quota.tier_count = 1;
   uint64_t above = 99;
-  const terrace_code code = terrace_set_quota(store_, "", &quota, &above, &error_);
-  if (!embedded()) return refused(code, TERRACE_UNSUPPORTED, "server");
-  ok(code);
+  ok(terrace_set_quota(store_, "", &quota, &above, &error_));
   EXPECT_EQ(above, 0u);
   EXPECT_EQ(store_blocks(1, 1), 0u) << "no room";
   quota.l1 = nullptr;
   ok(terrace_set_quota(store_, "", &quota, nullptr, &error_));
   EXPECT_EQ(store_blocks(1, 1), 1u);
+}
+
+TEST_P(CApiStore, a_subscription_tells_what_is_stored_and_removed) {
+  open();
+  terrace_subscription* subscription = nullptr;
+  ok(terrace_subscribe(store_, &subscription, &error_));
+  EXPECT_GE(terrace_subscription_fd(subscription), 0);
+  ASSERT_EQ(store_blocks(1, 1), 1u);
+  sync();
+  std::vector<terrace_change> all;
+  while (all.size() < 2) {
+    std::array<terrace_change, 8> changes;
+    size_t count = 0;
+    ok(terrace_subscription_wait(subscription, kPatience, changes.data(), changes.size(), &count, &error_));
+    ASSERT_GT(count, 0u);
+    std::ranges::copy_if(std::span(changes).first(count), std::back_inserter(all),
+                         [](const terrace_change& change) { return change.kind == TERRACE_CHANGE_STORED; });
+  }
+  EXPECT_EQ(all[0].tier, 0);
+  EXPECT_EQ(all[1].tier, 1);
+  EXPECT_EQ(std::memcmp(&all[1].key, keys_of(1, 1).data(), sizeof(terrace_key)), 0);
+  size_t count = 0;
+  refused(terrace_subscription_wait(nullptr, 0, nullptr, 0, &count, &error_), TERRACE_INVALID_ARGUMENT,
+          "subscription");
+  refused(terrace_subscribe(store_, nullptr, &error_), TERRACE_INVALID_ARGUMENT, "subscription");
+  terrace_subscription_free(subscription);
 }
 
 TEST_P(CApiStore, handles_outlive_their_store) {
