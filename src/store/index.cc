@@ -14,7 +14,13 @@ uint64_t random_word() {
 
 }  // namespace
 
-Index::Index() : digest_{{random_word(), random_word()}} {}
+// Every shard has a table from the start, so that there is always one to be asked for ahead of time.
+Index::Index() : digest_{{random_word(), random_word()}} {
+  for (Shard& shard : shards_) {
+    shard.table.put(Key{}, 0, digest_).block = 0;
+    shard.table.erase(Key{}, 0, digest_);
+  }
+}
 
 std::optional<Index::Entry> Index::find(const Key& key) const {
   const uint64_t digest = digest_(key);
