@@ -8,6 +8,8 @@
 #include "base/assert.h"
 #include "fuzz/kit/input.h"
 #include "fuzz/kit/target.h"
+#include "wire/control_fields.h"
+#include "wire/fields.h"
 #include "wire/frame_socket.h"
 #include "wire/key_lists.h"
 
@@ -40,6 +42,24 @@ uint64_t read_slices(const flatbuffers::Vector<const wire::Slice*>* slices) {
   uint64_t sum = 0;
   for (size_t i = 0; slices != nullptr && i < slices->size(); ++i)
     sum += slices->Get(static_cast<flatbuffers::uoffset_t>(i))->bytes();
+  return sum;
+}
+
+// What whoever runs the server asks and is told.
+uint64_t read_control(const wire::Message& message) {
+  uint64_t sum = 0;
+  if (const auto* quota = message.body_as_SetQuota()) sum += wire::quota_of(*quota).tiers.size();
+  if (const auto* tenants = message.body_as_Tenants()) sum += wire::tenants_of(*tenants).size();
+  if (const auto* sessions = message.body_as_Sessions()) sum += wire::sessions_of(*sessions).sessions.size();
+  if (const auto* known = message.body_as_Namespaces()) sum += wire::namespaces_of(*known).size();
+  if (const auto* blocks = message.body_as_StoredBlocks()) sum += wire::stored_of(*blocks).size();
+  if (const auto* story = message.body_as_Story()) sum += wire::story_of(*story).places.size();
+  if (const auto* told = message.body_as_Changes()) {
+    for (const Change& change : wire::changes_of(*told)) sum += change.key.word(0) + change.lost;
+  }
+  if (const auto* stats = message.body_as_Stats()) sum += wire::stats_of(*stats).tiers.size();
+  if (const auto* drain = message.body_as_DrainTier()) sum += read_all(drain->tier());
+  if (const auto* resume = message.body_as_ResumeTier()) sum += read_all(resume->tier());
   return sum;
 }
 
@@ -89,7 +109,7 @@ uint64_t read_all(const wire::Message& message, wire::KeyListReader& lists) {
   }
   if (const auto* failed = message.body_as_Failed()) sum += failed->code() + read_all(failed->message());
   if (const auto* event = message.body_as_Event()) sum += event->tag() + wire::key_of(event->key()).word(0);
-  return sum;
+  return sum + read_control(message);
 }
 
 void run(std::span<const std::byte> input) {

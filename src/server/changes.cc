@@ -10,7 +10,8 @@ namespace terrace::server {
 
 namespace {
 constexpr size_t kChangesInAFrame = 512;
-}
+constexpr int kFramesATurn = 16;  // then others are served
+}  // namespace
 
 void Session::subscribe(uint64_t id) {
   if (subscription_ != nullptr) return refuse(id, Code::kInvalidArgument, "Subscribe is said once");
@@ -33,15 +34,15 @@ void Session::await_changes() {
 
 void Session::tell_changes() {
   std::array<Change, kChangesInAFrame> changes;
-  while (!closed_ && socket_.queued_bytes() == 0) {
+  has_untold_changes_ = false;
+  for (int frame = 0; frame < kFramesATurn && !closed_ && socket_.queued_bytes() == 0; ++frame) {
     const size_t count = subscription_->poll(changes);
-    if (count == 0) {
-      has_untold_changes_ = false;
-      return await_changes();
-    }
+    if (count == 0) break;
     send(0, wire::Body::Changes, wire::write_changes(builder_, std::span(changes).first(count)).Union());
   }
-  has_untold_changes_ = true;
+  // Else the socket says when it goes on.
+  has_untold_changes_ = socket_.queued_bytes() > 0;
+  if (!closed_ && !has_untold_changes_) await_changes();
 }
 
 }  // namespace terrace::server
