@@ -35,6 +35,10 @@ constexpr size_t kWorkers = 16;          // for requests that wait, of each kind
 constexpr auto kCloseWithin = std::chrono::seconds(2);
 constexpr auto kAcceptAgain = std::chrono::milliseconds(100);
 
+bool waits_for_clients() {
+  return TERRACE_MUTANT("server.wait_for_clients");
+}
+
 }  // namespace
 
 class Server::State final : public Host {
@@ -213,15 +217,14 @@ class Server::State final : public Host {
     incoming_.cancel();
     accept_timer_.cancel();
     if (closer_.joinable()) return;
-    const bool waits = TERRACE_MUTANT("server.wait_for_clients");
     std::vector<std::shared_ptr<Session>> sessions;  // one that closes may be forgotten
     for (const auto& [number, client] : clients_) sessions.push_back(client.session);
-    for (const auto& session : sessions) waits ? void() : session->close();
+    for (const auto& session : sessions) waits_for_clients() ? void() : session->close();
     // Not a worker's: those may wait for what only this ends.
-    closer_ = std::jthread([this, waits] {
+    closer_ = std::jthread([this] {
       store_->close(kCloseWithin).value_or(0);
-      asio::post(io_, [this, waits] {
-        while (!clients_.empty() && !waits) forget(clients_.begin()->first);
+      asio::post(io_, [this] {
+        while (!clients_.empty() && !waits_for_clients()) forget(clients_.begin()->first);
       });
     });
   }

@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <terrace/options.h>
+
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/mutex.h"
