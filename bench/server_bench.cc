@@ -258,6 +258,10 @@ void bench_server_clients(const MicroOptions& options, const DirectoryOptions& d
     }
     return double(count * batches * 2 * kBatchBytes) / watch.seconds() / 1e9;
   };
+  // Eight clients in what there is of the arena at first would push each other's blocks out.
+  const auto observer = connect_to(directory.path, "observer");
+  while (observer->stats().tiers[0].allocated_bytes < serving.store.l1.budget)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   Pairs row{"server.eight_clients", "GB/s", {}, {}};
   (void)together(kClients, 4);
   for (uint32_t run = 0; run < options.runs; ++run) {
