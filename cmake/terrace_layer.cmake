@@ -36,8 +36,8 @@ function(terrace_layer name)
   endif()
 endfunction()
 
-# Compiles each header on its own, so that none leans on what its includer included. One with a .cc beside it is
-# left out: the .cc includes it first, and the g++ presets compile that without precompiled headers.
+# Compiles each header on its own, so that none leans on what its includer included. One with a .cc beside it
+# is left out: the .cc includes it first, and the g++ presets compile that without precompiled headers.
 function(terrace_check_headers name)
   set(units)
   foreach(header ${ARGN})
@@ -56,8 +56,8 @@ function(terrace_check_headers name)
   endif()
 endfunction()
 
-# Compiles those of a layer's sources that use CLI11 as one unit: it is all header, and each unit would compile
-# it again, for a quarter of a minute with a sanitizer.
+# Compiles those of a layer's sources that use CLI11 as one unit: it is all header, and each unit would
+# compile it again, for a quarter of a minute with a sanitizer.
 function(terrace_join_command_lines name)
   get_target_property(sources terrace_${name} SOURCES)
   foreach(source ${sources})
