@@ -31,6 +31,7 @@ struct ClientHooks {
   std::function<void(uint64_t value)> observe;  // for a trace: answers, events, checksums
   std::function<void(uint32_t block, Writer writer)> durable;
   std::function<void(uint32_t block, Writer removed_before)> removed;
+  std::function<void(uint32_t block)> removal_failed;  // it may have been removed
   std::function<void()> synced;
 };
 

@@ -233,6 +233,9 @@ void Client::end_removal(std::span<const uint32_t> blocks, const Result<uint64_t
                   answer ? fmt::format("{} were there", *answer) : to_string(answer.error())));
   if (!answer) {
     findings_.count("removals_failed");
+    for (const uint32_t block : blocks) {
+      if (hooks_.removal_failed) hooks_.removal_failed(block);
+    }
     if (options_.reliable && !server_was_away(answer.error()))
       fail(fmt::format("{}: {}", what, to_string(answer.error())));
     return;

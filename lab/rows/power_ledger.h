@@ -27,6 +27,8 @@ class PowerLedger {
     entry.removal_pending = true;
     entry.removed_since = clock_.now();
   }
+  // It may have been removed: what was safe of it may be gone, and what is written next stands for itself.
+  void removal_failed(uint32_t key) { keys_[key].owed = false; }
   void synced() { synced_ = clock_.now(); }
   // The process ends; what was synced by then is safe for good. Group syncs count only where nothing
   // disturbed them.

@@ -163,6 +163,7 @@ class Simulation {
     hooks.observe = [this](uint64_t value) { machine_.time().trace(value); };
     hooks.durable = [this](uint32_t block, Writer) { ledger_.durable(block); };
     hooks.removed = [this](uint32_t block, Writer before) { ledger_.removed(block, before); };
+    hooks.removal_failed = [this](uint32_t block) { ledger_.removal_failed(block); };
     hooks.synced = [this] { ledger_.synced(); };
     return {.scenario = scenario_,
             .catalog = catalog_,
