@@ -24,9 +24,10 @@ class Death : public ServerTest {
   std::unique_ptr<lab::ChildProcess> begin(const std::string& role) {
     auto peer = std::make_unique<lab::ChildProcess>(peer_words(role, options_.socket, fifo_));
     const int fd = ::open(fifo_.c_str(), O_RDONLY | O_CLOEXEC);
-    char line = 0;
-    EXPECT_EQ(::read(fd, &line, 1), 1) << role;
+    char word = 0;
+    EXPECT_EQ(::read(fd, &word, 1), 1) << role;
     ::close(fd);
+    if (word != kThere) peer = nullptr;  // it cannot be one here
     return peer;
   }
 
@@ -122,6 +123,36 @@ TEST_F(Death, of_the_servers_process_makes_misses_until_the_next_one_is_there_wi
   const auto again = client.get(1, 4);
   EXPECT_EQ(again.size(), 4u);
   EXPECT_TRUE(hold_right_bytes(again, 1));
+  process->kill_now();
+}
+
+// As when clients of the server before still hold its arena.
+TEST_F(Death, of_the_servers_process_is_followed_by_one_that_takes_what_memory_is_free) {
+  stop();
+  const auto write_memory = [&](uint64_t available_mib) {
+    std::ofstream(options_.socket + ".meminfo")
+        << "MemTotal: 1048576 kB\nMemAvailable: " << available_mib * 1024 << " kB\n";
+  };
+  write_memory(1000);
+  auto process = begin("serves_in_given_memory");
+  if (process == nullptr) GTEST_SKIP() << "only root can show a process another /proc/meminfo";
+  TestClient client(options_.socket);
+  ASSERT_TRUE(eventually([&] { return client.store(1, 4) == 4; }));
+  ASSERT_TRUE(client->sync(std::chrono::seconds(20)));
+  process->kill_now();
+
+  write_memory(1);
+  process = begin("serves_in_given_memory");
+  EXPECT_TRUE(eventually([&] { return client.lookup(1, 4) == 4; }));
+  EXPECT_EQ(client->stats().tiers[0].allocated_bytes, 0u);
+  EXPECT_EQ(client.store(11, 4), 0u);
+  EXPECT_EQ(client.get(1, 4).size(), 0u);
+
+  write_memory(1000);
+  EXPECT_TRUE(eventually([&] { return client.store(11, 4) == 4; }));
+  const auto got = client.get(1, 4);
+  EXPECT_EQ(got.size(), 4u);
+  EXPECT_TRUE(hold_right_bytes(got, 1));
   process->kill_now();
 }
 

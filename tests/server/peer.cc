@@ -1,6 +1,8 @@
 #include "server/peer.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "server/server.h"
@@ -10,14 +12,20 @@ namespace terrace::server_tests {
 
 namespace {
 
-void tell(const std::string& fifo) {
+void tell(const std::string& fifo, char what = kThere) {
   const int fd = ::open(fifo.c_str(), O_WRONLY | O_CLOEXEC);
-  (void)!::write(fd, "\n", 1);
+  (void)!::write(fd, &what, 1);
   ::close(fd);
 }
 
 [[noreturn]] void live_on() {
   for (;;) ::pause();
+}
+
+// What the machine has is from now on, for this process, what the file says.
+bool sees_memory_of(const std::string& meminfo) {
+  return ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount(meminfo.c_str(), "/proc/meminfo", nullptr, MS_BIND, nullptr) == 0;
 }
 
 }  // namespace
@@ -38,7 +46,11 @@ int serve(const std::string& socket, const std::string& fifo) {
 }
 
 int run_peer(const std::string& role, const std::string& socket, const std::string& fifo) {
-  if (role == "serves") return serve(socket, fifo);
+  if (role == "serves_in_given_memory" && !sees_memory_of(socket + ".meminfo")) {
+    tell(fifo, kCannot);
+    return 5;
+  }
+  if (role.starts_with("serves")) return serve(socket, fifo);
   TestClient client(socket);
   if (!client.connected()) return 1;
   if (role == "fills") {

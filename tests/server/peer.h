@@ -6,10 +6,13 @@
 
 namespace terrace::server_tests {
 
-// Roles: "serves" is a server with a disk below the socket's directory; "fills" reserves and fills half,
-// "leases" gets and holds, "hangs_up" gets, closes its socket and lives, "asks_on" gets for ever,
-// "prefetches" does that for ever. Each writes a line to the fifo when it is there, and lives until it is
-// killed.
+inline constexpr char kThere = '\n';
+inline constexpr char kCannot = '-';
+
+// Roles: "serves" is a server with a disk below the socket's directory, "serves_in_given_memory" one on a
+// machine that has what the file SOCKET.meminfo says (root only); "fills" reserves and fills half, "leases"
+// gets and holds, "hangs_up" gets, closes its socket and lives, "asks_on" gets for ever, "prefetches" does
+// that for ever. Each writes kThere to the fifo when it is there, or kCannot, and lives until it is killed.
 int run_peer(const std::string& role, const std::string& socket, const std::string& fifo);
 // The words that start one.
 std::vector<std::string> peer_words(const std::string& role, const std::string& socket,
