@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -40,8 +41,33 @@ Outcome<io::Descriptor> connect_to(const std::string& path) {
   }
 }
 
+// Most answers are there sooner than a thread falls asleep and is woken (docs/adr/0014). Whether they are is
+// tried again now and then: beside a server that is slow, or has no processor, waiting awake wins nothing.
+class WakefulWait {
+ public:
+  bool until(pollfd& ready) {
+    if (skip_.load(std::memory_order_relaxed) > 0) {
+      skip_.fetch_sub(1, std::memory_order_relaxed);
+      return false;
+    }
+    const auto end = std::chrono::steady_clock::now() + kAwake;
+    do {
+      if (::poll(&ready, 1, 0) != 0) return true;
+    } while (std::chrono::steady_clock::now() < end);
+    skip_.store(kSkip, std::memory_order_relaxed);
+    return false;
+  }
+
+ private:
+  static constexpr auto kAwake = std::chrono::microseconds(50);
+  static constexpr int kSkip = 16;
+  std::atomic<int> skip_{0};
+};
+
 bool wait_for(int socket, bool to_write, std::chrono::milliseconds most) {
+  static WakefulWait awake;
   pollfd ready{socket, static_cast<short>(POLLIN | (to_write ? POLLOUT : 0)), 0};
+  if (most.count() > 0 && awake.until(ready)) return true;
   return ::poll(&ready, 1, static_cast<int>(most.count())) != 0;
 }
 
