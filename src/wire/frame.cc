@@ -30,6 +30,18 @@ bool vectors_are_aligned(const Stats& stats) {
          std::ranges::all_of(*stats.tiers(), [](const auto* tier) { return vectors_are_aligned(*tier); });
 }
 
+bool vectors_are_aligned(const Tenants& tenants) {
+  return tenants.tenants() == nullptr || std::ranges::all_of(*tenants.tenants(), [](const auto* tenant) {
+           return is_aligned<8>(tenant->tiers());
+         });
+}
+
+bool vectors_are_aligned(const Namespaces& namespaces) {
+  return namespaces.namespaces() == nullptr ||
+         std::ranges::all_of(*namespaces.namespaces(),
+                             [](const auto* known) { return is_aligned<8>(known->misses()); });
+}
+
 bool vectors_are_aligned(const Message& message) {
   if (!is_aligned<8>(message.memories()) || !is_aligned<8>(message.replaced())) return false;
   switch (message.body_type()) {
@@ -63,6 +75,14 @@ bool vectors_are_aligned(const Message& message) {
       return is_aligned<2>(message.body_as_DeliveredInto()->sources());
     case Body::Stats:
       return vectors_are_aligned(*message.body_as_Stats());
+    case Body::Tenants:
+      return vectors_are_aligned(*message.body_as_Tenants());
+    case Body::Namespaces:
+      return vectors_are_aligned(*message.body_as_Namespaces());
+    case Body::StoredBlocks:
+      return is_aligned<8>(message.body_as_StoredBlocks()->blocks());
+    case Body::Changes:
+      return is_aligned<8>(message.body_as_Changes()->changes());
     default:
       return true;  // keys and bytes stand anywhere
   }
