@@ -7,15 +7,25 @@ namespace terrace::store {
 
 namespace {
 
+#ifdef TERRACE_HOOKS
+// Which keys share a shard decides which locks a lookup takes: the lab runs a schedule again.
+KeyDigest new_digest() {
+  return {{0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9}};
+}
+#else
 uint64_t random_word() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
 }
+KeyDigest new_digest() {
+  return {{random_word(), random_word()}};
+}
+#endif
 
 }  // namespace
 
 // Every shard has a table from the start, so that there is always one to be asked for ahead of time.
-Index::Index() : digest_{{random_word(), random_word()}} {
+Index::Index() : digest_(new_digest()) {
   for (Shard& shard : shards_) {
     shard.table.put(Key{}, 0, digest_).block = 0;
     shard.table.erase(Key{}, 0, digest_);
