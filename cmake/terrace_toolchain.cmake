@@ -48,6 +48,8 @@ endif()
 find_program(TERRACE_CCACHE ccache)
 if(TERRACE_CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${TERRACE_CCACHE})
-  # Without this it keeps nothing that is compiled with a precompiled header.
-  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros ${TERRACE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${TERRACE_CCACHE})
+  if(TERRACE_PRECOMPILE)  # without this it keeps nothing that is compiled with a precompiled header
+    list(PREPEND CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros)
+  endif()
 endif()

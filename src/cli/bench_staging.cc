@@ -80,7 +80,7 @@ Outcome<StagingPlan> plan_of(const StagingArguments& arguments) {
   return plan;
 }
 
-Outcome<std::vector<TierOptions>> tiers_beside(const StagingArguments& arguments, uint64_t capacity) {
+Outcome<std::vector<TierOptions>> measured_tiers(const StagingArguments& arguments, uint64_t capacity) {
   const auto bandwidth = parse_size_flag("--bandwidth", arguments.bandwidth);
   if (!bandwidth) return std::unexpected(bandwidth.error());
   TierOptions mock;
@@ -153,7 +153,7 @@ Outcome<ExitCode> bench_staging(const StagingArguments& arguments, bool json) {
   auto plan = plan_of(arguments);
   if (!plan) return std::unexpected(plan.error());
   const uint64_t capacity = tier_capacity(plan->chain);
-  const auto tiers = tiers_beside(arguments, capacity);
+  const auto tiers = measured_tiers(arguments, capacity);
   if (!tiers) return std::unexpected(tiers.error());
   const SignalsWait signals;
   const auto directory = ScratchDirectory::make(arguments.directory, capacity);
