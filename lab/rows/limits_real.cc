@@ -39,6 +39,7 @@ struct Odds {
 // One case, in a process of its own that nobody uses afterwards.
 struct Scene {
   uint64_t number;
+  uint64_t round;  // how many cases of its kind come before it
   base::Random random;
   Findings findings{};
   RealStoreOptions store{};
@@ -67,8 +68,7 @@ void limit(int resource, uint64_t value) {
 }
 
 // What a store that opened has to do, or how it has to refuse. Returns whether it opened.
-bool use_store(Scene& scene, bool may_refuse, bool nothing_owed) {
-  RealStore store(scene.store, scene.findings, scene.context);
+bool use(RealStore& store, Scene& scene, bool may_refuse, bool nothing_owed) {
   if (const auto opened = store.open(); !opened) {
     scene.findings.count("refused");
     if (!may_refuse) scene.fail("did not open: " + opened.error().message);
@@ -81,6 +81,11 @@ bool use_store(Scene& scene, bool may_refuse, bool nothing_owed) {
   scene.findings.count("found", found);
   if (found == 0 && !nothing_owed) scene.fail("nothing that was stored is found");
   return true;
+}
+
+bool use_store(Scene& scene, bool may_refuse, bool nothing_owed) {
+  RealStore store(scene.store, scene.findings, scene.context);
+  return use(store, scene, may_refuse, nothing_owed);
 }
 
 // --- io_uring is refused
@@ -185,13 +190,17 @@ void few_threads(Scene& scene) {
   use_store(scene, true, true);  // a ring without threads of its own fails its writes
 }
 
-// Files may be as long as this: a start that needs more says so, one that needs less goes on.
+// Files may be as long as this: a start that needs more says so, one that needs less goes on. The start after
+// it finds what was laid out by half, and has no more room for the other half.
 void small_files(Scene& scene) {
   constexpr std::array<uint64_t, 6> kSizes{
       0, base::kPage, 2 * base::kPage, 64 * base::kKiB, base::kMiB, 4 * base::kMiB + 64 * base::kKiB};
   if (scene.random.one_in(2)) scene.store.io = IoChoice::kPsync;
-  limit(RLIMIT_FSIZE, kSizes[scene.number / 2 % kSizes.size()]);
-  use_store(scene, true, true);
+  limit(RLIMIT_FSIZE, kSizes[scene.round % kSizes.size()]);
+  RealStore store(scene.store, scene.findings, scene.context);
+  if (!use(store, scene, true, true)) return;
+  store.close();
+  use(store, scene, false, true);
 }
 
 // A store whose files are longer than its process may write.
@@ -259,7 +268,7 @@ Findings limits_case(const RowOptions& options, uint64_t number) {
   const Case& one = kCases[number % kCases.size()];
   const ScratchDirectory scratch(options.directory, fmt::format("limits.{}", number));
   Findings found = run_apart(kCaseLimit, fmt::format("{}: {}", one.name, replay(options, number)), [&] {
-    Scene scene{.number = number, .random = base::Random(number ^ 0x11111)};
+    Scene scene{.number = number, .round = number / kCases.size(), .random = base::Random(number ^ 0x11111)};
     scene.context = fmt::format("case {} ({}): ", number, one.name);
     scene.store.directory = scratch.path() / "store";
     scene.store.catalog.seed = number;
