@@ -145,7 +145,54 @@ ThreadPlan prefetch_take(Findings& findings) {
       [=] { s->must_be_whole(s->get({0}), 1); });
 }
 
+// A removal ends the retrieve on its own thread; whoever is told of the result finds it there.
+ThreadPlan told_of_a_get(Findings& findings) {
+  const auto s = subject(findings);
+  return beside(
+      s,
+      [=] {
+        const auto queue = s->store().make_queue();
+        const Span when = s->begin();
+        auto operation = s->store().get_async(Subject::keys({0}), {}, {queue, 1});
+        if (!operation) return s->fail("get_async");
+        Completion told;
+        if (queue->wait(std::span(&told, 1), std::chrono::seconds(60)) != 1) return s->fail("no event");
+        auto blocks = operation->take();
+        if (!blocks) return s->fail("the event of a get came before its result");
+        s->saw(std::move(*blocks), {0}, s->ended(when));
+      },
+      [=] {
+        s->remove({0});
+        s->put({0});
+      });
+}
+
+ThreadPlan told_of_a_get_into(Findings& findings) {
+  const auto s = subject(findings);
+  return beside(
+      s,
+      [=] {
+        const auto queue = s->store().make_queue();
+        const RegionSlice to = s->slice(0);
+        auto operation = s->store().get_into(Subject::keys({0}), std::span(&to, 1), {}, {queue, 1});
+        if (!operation) return s->fail("get_into");
+        for (bool last = false; !last;) {
+          Completion told;
+          if (queue->wait(std::span(&told, 1), std::chrono::seconds(60)) != 1) return s->fail("no event");
+          last = told.kind == EventKind::kReleased;
+          if (last ? !operation->released() : !operation->ready())
+            return s->fail("an event of a get_into came before what it tells");
+        }
+      },
+      [=] {
+        s->remove({0});
+        s->put({0});
+      });
+}
+
 constexpr Protocol kProtocols[] = {
+    {"event/remove, of a get", 2, told_of_a_get},
+    {"event/remove, of a get_into", 2, told_of_a_get_into},
     {"cancel/complete", 2, cancel_complete},
     {"cancel/remove", 2, cancel_remove},
     {"cancel/complete, by the deadline", 4, deadline_complete},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+#include "base/rate_limit.h"
 #include "surface/access.h"
 #include "wire/fields.h"
 
@@ -42,10 +44,17 @@ MissReason reason_of(const Error& error) {
   }
 }
 
+// One for each key that is missing, and the first says something (Q5): else the server is in error.
 std::vector<MissReason> reasons_of(const flatbuffers::Vector<uint8_t>* bytes, size_t count) {
-  auto reasons = wire::values_as<MissReason>(bytes, kMissReasons);
-  reasons.resize(count, MissReason::kBehindHole);
-  return reasons;
+  auto reasons = wire::values_as(bytes, kMissReasons, MissReason::kUnknown);
+  const bool says =
+      !reasons.empty() && reasons[0] != MissReason::kNone && reasons[0] != MissReason::kBehindHole;
+  if (reasons.size() == count && (count == 0 || says)) return reasons;
+  static base::SteadyClock clock;
+  static base::RateLimit limit(clock);
+  base::log::limited(limit, base::log::Level::kWarn, "the server gave {} reasons for {} misses, the first {}",
+                     reasons.size(), count, reasons.empty() ? "none" : to_string(reasons[0]));
+  return missed(count, MissReason::kTierUnavailable);
 }
 
 // What stands at the places, up to the first that is not there.

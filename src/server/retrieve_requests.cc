@@ -150,7 +150,7 @@ void Session::get_into(uint64_t id, const wire::GetInto& request) {
   auto operation = store_.get_into(*keys, *to, options, {results_.queue, id}, scope_);
   if (!operation) return refuse(id, operation.error());
   ++borrowed_;
-  running_.emplace(id, std::move(*operation));
+  running_.emplace(id, RunningInto{std::move(*operation)});
 }
 
 void Session::take_results() {
@@ -171,9 +171,12 @@ void Session::take_results() {
   go_on_reading();
 }
 
+// The event may be that of an earlier get of this number, which was answered at once.
 void Session::take_result(uint64_t id, Running& running) {
-  if (auto* const into = std::get_if<IntoOperation>(&running)) {
-    const IntoResult result = into->result();
+  if (auto* const into = std::get_if<RunningInto>(&running)) {
+    if (into->answered || !into->operation.ready()) return;
+    into->answered = true;
+    const IntoResult result = into->operation.result();
     const auto sources = builder_.CreateVector(result.source);
     const auto reasons = builder_.CreateVector(wire::bytes_of(std::span<const MissReason>(result.reasons)));
     return send(id, wire::Body::DeliveredInto,
@@ -182,7 +185,7 @@ void Session::take_result(uint64_t id, Running& running) {
   }
   if (auto* const get = std::get_if<GetOperation>(&running)) {
     auto blocks = get->take();
-    if (!blocks) return;  // an earlier get of this number, answered at once
+    if (!blocks) return;
     running_.erase(id);
     return delivered(id, std::move(*blocks));
   }

@@ -73,7 +73,12 @@ class Session final : public std::enable_shared_from_this<Session> {
  private:
   using Builder = flatbuffers::FlatBufferBuilder;
   using Offset = flatbuffers::Offset<void>;
-  using Running = std::variant<GetOperation, LookupOperation, IntoOperation>;
+  struct RunningInto {
+    IntoOperation operation;
+    bool answered = false;  // its memory is not released yet
+    void cancel() { operation.cancel(); }
+  };
+  using Running = std::variant<GetOperation, LookupOperation, RunningInto>;
   using Hold = std::variant<Blocks, Pin, PrefetchTicket>;
   // Memory that an answer names and the client has not mapped yet.
   struct Introduced {

@@ -270,10 +270,11 @@ void StorageManager::settle_into(IntoFlow& into) {
       count_missed(std::span(into.keys).subspan(result.delivered), result.reasons,
                    items[result.delivered].asked_of);
     }
+    executor_.signal(into.ready_event);  // before whoever is told of it looks
+    TERRACE_SYNC_POINT("store.result_there");
     Completion event;
     event.kind = EventKind::kResult;
     post_event(into.notify, event);
-    executor_.signal(into.ready_event);
   }
   if (!into.finished || into.released_sent) return;
   const bool early = TERRACE_MUTANT("store.release_memory_early");
@@ -284,10 +285,10 @@ void StorageManager::settle_into(IntoFlow& into) {
   for (auto& item : into.items) {
     if (std::exchange(item.holds_block, false)) blocks_.release(item.block);
   }
+  executor_.signal(into.released_event);
   Completion event;
   event.kind = EventKind::kReleased;
   post_event(into.notify, event);
-  executor_.signal(into.released_event);
   progress_made();
 }
 

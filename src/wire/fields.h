@@ -56,12 +56,12 @@ flatbuffers::Offset<OpenNamespace> write_namespace(flatbuffers::FlatBufferBuilde
 StoreStats stats_of(const Stats& stats);
 flatbuffers::Offset<Stats> write_stats(flatbuffers::FlatBufferBuilder& builder, const StoreStats& stats);
 
-// Bytes that stand for one of `count` values each, for those beyond them the last one.
+// Bytes that stand for one of `count` values each; those beyond them are `other`.
 template <class Enum>
-std::vector<Enum> values_as(const flatbuffers::Vector<uint8_t>* bytes, size_t count) {
+std::vector<Enum> values_as(const flatbuffers::Vector<uint8_t>* bytes, size_t count, Enum other) {
   std::vector<Enum> values;
   for (const uint8_t byte : values_of(bytes))
-    values.push_back(static_cast<Enum>(std::min<size_t>(byte, count - 1)));
+    values.push_back(byte < count ? static_cast<Enum>(byte) : other);
   return values;
 }
 

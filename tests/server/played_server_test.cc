@@ -8,7 +8,7 @@
 #include <optional>
 #include <thread>
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "io/test_support.h"
 #include "server/test_client.h"
@@ -17,6 +17,8 @@
 
 namespace terrace::server_tests {
 namespace {
+
+using ::testing::ElementsAre;
 
 class PlayedServer : public ::testing::Test {
  protected:
@@ -85,6 +87,32 @@ TEST_F(PlayedServer, that_answers_a_get_and_ends_at_once_was_away) {
   } else {
     EXPECT_EQ(blocks->reasons()[0], MissReason::kTierUnavailable);
   }
+}
+
+TEST_F(PlayedServer, that_gives_no_reason_for_a_miss_is_not_believed_Q5) {
+  using Reasons = std::vector<uint8_t>;
+  for (const Reasons& reasons : {Reasons{}, Reasons{15, 15, 15}, Reasons{1, 15}, Reasons{0, 15, 15}}) {
+    auto get = (*client_)->get_async(keys_of(1, 3), {});
+    ASSERT_TRUE(get);
+    answer(next_request(), wire::Body::Delivered, [&](Builder& builder) {
+      return wire::CreateDelivered(builder, 0, 0, 0, builder.CreateVector(reasons));
+    });
+    ASSERT_TRUE(get->ready());
+    const auto blocks = get->take();
+    ASSERT_TRUE(blocks);
+    EXPECT_THAT(blocks->reasons(),
+                ElementsAre(MissReason::kTierUnavailable, MissReason::kBehindHole, MissReason::kBehindHole));
+  }
+}
+
+TEST_F(PlayedServer, that_knows_more_reasons_than_the_client_is_understood) {
+  auto get = (*client_)->get_async(keys_of(1, 2), {});
+  ASSERT_TRUE(get);
+  answer(next_request(), wire::Body::Delivered, [](Builder& builder) {
+    return wire::CreateDelivered(builder, 0, 0, 0, builder.CreateVector(std::vector<uint8_t>{200, 15}));
+  });
+  ASSERT_TRUE(get->ready());
+  EXPECT_THAT(get->take()->reasons(), ElementsAre(MissReason::kUnknown, MissReason::kBehindHole));
 }
 
 TEST_F(PlayedServer, that_gives_memory_back_and_ends_at_once_gave_it_back_once) {

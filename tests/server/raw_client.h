@@ -36,10 +36,14 @@ class RawClient {
   }
   template <class Make>
   void say(wire::Body type, const Make& make) {
+    say_as(++last_, type, make);
+  }
+  template <class Make>
+  void say_as(uint64_t id, wire::Body type, const Make& make, std::span<const int> descriptors = {}) {
     Builder builder;
     const auto body = make(builder);
-    wire::finish(builder, ++last_, type, body.Union());
-    (void)socket_.send(builder);
+    wire::finish(builder, id, type, body.Union());
+    (void)socket_.send(builder, descriptors);
   }
   const wire::Message* next() {
     for (;;) {

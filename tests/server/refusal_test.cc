@@ -159,6 +159,50 @@ TEST_F(Refusals, clients_that_wait_for_room_do_not_hold_up_another_ones_removal)
   for (RawClient& client : waiting) EXPECT_FALSE(*client.socket().receive()) << "still";
 }
 
+// The event of a get that was answered at once comes later: it must not be taken for another request's.
+TEST_F(Refusals, a_number_used_again_does_not_end_a_request_early) {
+  TierOptions slow;
+  slow.kind = TierOptions::Kind::kMock;
+  slow.mock.latency = std::chrono::milliseconds(20);
+  options_.store.tiers = {slow};
+  start();
+  TestClient other(options_.socket);
+  ASSERT_EQ(other.store(1, 1), 1u);
+  ASSERT_TRUE(other->set_l1_mode(L1Mode::kStaging));  // empties L1
+  ASSERT_TRUE(other->set_l1_mode(L1Mode::kCache));
+  ASSERT_EQ(other.store(2, 1), 1u);
+  RawClient client(options_.socket);
+  client.hello();
+  const io::Descriptor file(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_EQ(::ftruncate(file.get(), 1 << 20), 0);
+  const int fd = file.get();
+  client.say_as(
+      7, wire::Body::RegisterRegion,
+      [](auto& builder) { return wire::CreateRegisterRegion(builder, 0, 1 << 20); }, std::span(&fd, 1));
+  const auto* const registered = client.next()->body_as_Registered();
+  ASSERT_NE(registered, nullptr);
+  const std::vector to{wire::Slice(registered->region(), 0, kBlock)};
+  const auto list = [](auto& builder, uint32_t block) {
+    const wire::Key key = wire::wire_key(key_of(block));
+    return wire::CreateKeys(builder, 0, 0, builder.CreateVectorOfStructs(&key, 1));
+  };
+  constexpr int kRounds = 20;
+  for (uint64_t id = 100; id < 100 + kRounds; ++id) {
+    client.say_as(id, wire::Body::Get,
+                  [&](auto& builder) { return wire::CreateGet(builder, list(builder, 2)); });
+    client.say_as(id, wire::Body::GetInto, [&](auto& builder) {
+      const auto keys = list(builder, 1);
+      return wire::CreateGetInto(builder, keys, builder.CreateVectorOfStructs(to), 0,
+                                 static_cast<int8_t>(WriteBack::kNever));
+    });
+    ASSERT_NE(client.next()->body_as_Delivered(), nullptr);
+    const auto* const into = client.next()->body_as_DeliveredInto();
+    ASSERT_NE(into, nullptr);
+    EXPECT_EQ(into->delivered(), 1u);
+    ASSERT_EQ(client.next()->body_type(), wire::Body::MemoryReleased);
+  }
+}
+
 // --- starting
 
 TEST_F(Refusals, a_second_server_at_the_same_socket) {
