@@ -35,7 +35,7 @@ enum class Code : uint8_t {
 
 std::string_view to_string(Code code);
 
-// Small and trivially copyable; `what` always points to a string literal.
+// Small and trivially copyable; `what` points to a text that lives as long as the process.
 struct Error {
   Code code = Code::kInternal;
   int sys_errno = 0;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "client/refusal.h"
 #include "wire/fields.h"
 
 namespace terrace::client {
@@ -15,45 +16,6 @@ namespace {
 
 constexpr Error kEnded{Code::kClosed, 0, "the connection to the server has ended"};
 constexpr Error kLate{Code::kDeadline, 0, "the server did not answer in time"};
-
-// Errors of the server come with a text of their own; here they get one that lives for ever.
-Error error_of(const wire::Failed& failed) {
-  const auto code = static_cast<Code>(failed.code());
-  switch (code) {
-    case Code::kInvalidArgument:
-      return {code, 0, "the server refused an argument"};
-    case Code::kLimitExceeded:
-      return {code, 0, "the server refused what passes a limit"};
-    case Code::kNotFound:
-      return {code, 0, "the server does not know the object"};
-    case Code::kClosed:
-      return {code, 0, "the server's store is closed"};
-    case Code::kNoArena:
-      return {code, 0, "the server's store has no arena"};
-    case Code::kDeadline:
-      return {code, 0, "the server did not do it in time"};
-    case Code::kPermission:
-      return {code, 0, "the server does not allow it"};
-    case Code::kIncompatible:
-      return {code, 0, "the server speaks another version of the protocol"};
-    case Code::kUnsupported:
-      return {code, 0, "the server cannot do it"};
-    case Code::kIo:
-      return {code, 0, "a device of the server failed"};
-    case Code::kBusy:
-      return {code, 0, "the server still uses it"};
-    case Code::kNoMemory:
-      return {code, 0, "the server has no memory for it"};
-    case Code::kNoRoom:
-      return {code, 0, "the server has no room for it"};
-    case Code::kUnavailable:
-      return {code, 0, "the server cannot do it now"};
-    case Code::kCorrupt:
-      return {code, 0, "the server found the request damaged"};
-    default:
-      return {Code::kInternal, 0, "the server failed"};
-  }
-}
 
 std::unexpected<Failure> refused(Code code, const std::string& path, const std::string& why) {
   return failure(code, "server " + path + ": " + why);

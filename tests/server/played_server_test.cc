@@ -6,6 +6,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -113,6 +114,25 @@ TEST_F(PlayedServer, that_knows_more_reasons_than_the_client_is_understood) {
   });
   ASSERT_TRUE(get->ready());
   EXPECT_THAT(get->take()->reasons(), ElementsAre(MissReason::kUnknown, MissReason::kBehindHole));
+}
+
+TEST_F(PlayedServer, that_refuses_says_why_in_its_own_words) {
+  const auto refusal_of = [this](const char* words, Code code = Code::kLimitExceeded) {
+    std::jthread player([&] {
+      answer(next_request(), wire::Body::Failed, [&](Builder& builder) {
+        return wire::CreateFailed(builder, static_cast<uint8_t>(code), builder.CreateString(words));
+      });
+    });
+    return (*client_)->lookup(keys_of(1, 1)).error();
+  };
+  const Error error = refusal_of("a batch has\n65536 keys");
+  EXPECT_EQ(error.code, Code::kLimitExceeded);
+  EXPECT_STREQ(error.what, "the server: a batch has?65536 keys");
+  EXPECT_EQ(refusal_of("a batch has\n65536 keys").what, error.what) << "kept once";
+  EXPECT_EQ(refusal_of("of a later version", static_cast<Code>(200)).code, Code::kInternal);
+  for (int i = 0; i < 300; ++i) EXPECT_EQ(refusal_of(std::to_string(i).c_str()).code, Code::kLimitExceeded);
+  EXPECT_STREQ(refusal_of("one more").what, "the server refused it") << "what is kept is bounded";
+  EXPECT_STREQ(error.what, "the server: a batch has?65536 keys");
 }
 
 TEST_F(PlayedServer, that_gives_memory_back_and_ends_at_once_gave_it_back_once) {
