@@ -2,14 +2,14 @@
 # Installs the Debian packages that are missing, in one go, and does nothing when none is.
 source "$(dirname "$0")/common.sh"
 
-groups_all=(build test demo bench lint)
+groups_all=(build test python demo bench lint)
 
 usage() {
   cat <<'TEXT'
 usage: ./dev setup [--list] [--quiet] [GROUP...]
 
 Installs the Debian 12 packages that are missing, as root or through sudo.
-GROUP is build, test, demo, bench, lint or all (the default).
+GROUP is build, test, python, demo, bench, lint or all (the default).
 
   --list     print the packages, what each is for and whether it is there; install nothing
   --quiet    do and say nothing when only packages are missing that Terrace builds without
@@ -28,7 +28,7 @@ for argument in "$@"; do
     --list) list_only=yes ;;
     --quiet) quiet=yes ;;
     all) groups=("${groups_all[@]}") ;;
-    build | test | demo | bench | lint) groups+=("$argument") ;;
+    build | test | python | demo | bench | lint) groups+=("$argument") ;;
     *) usage_error "unknown argument '$argument'; groups are: ${groups_all[*]} all" ;;
   esac
 done

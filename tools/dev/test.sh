@@ -6,7 +6,7 @@ usage() {
   cat <<'TEXT'
 usage: ./dev test [--preset PRESET]... [--lab[=full|quick|none]] [--json FILE] [--slow] [--filter REGEX]
 
-Builds and tests with each preset (default: dev, clang, asan, tsan). The lab (crash, damage and fault runs
+Builds and tests with each preset (default: dev, clang, asan, tsan), with dev the Python package too. The lab (crash, damage and fault runs
 and fuzzing) follows when all are built, with the program of dev, or of the first preset when dev is not among
 them and --lab is given. The last line is 'N passed, N failed' over all of it; a build or a lab run counts
 when it fails.
@@ -85,6 +85,14 @@ run_tests() {  # PRESET
   [[ $more_failed -eq 0 ]] || note_failure "$more_failed" "$1: $more_failed tests: $names"
 }
 
+run_python() {
+  if tools/dev/python.sh; then
+    passed=$((passed + 1))
+  else
+    note_failure 1 "python: ./dev python"
+  fi
+}
+
 was_built() { [[ " ${presets_built[*]} " == *" $1 "* ]]; }
 
 run_lab() {  # PRESET
@@ -145,6 +153,7 @@ for preset in "${presets_chosen[@]}"; do
   presets_built+=("$preset")
   step "test $preset"
   run_tests "$preset"
+  [[ $preset != dev || ${#ctest_options[@]} -gt 0 ]] || run_python
 done
 
 if [[ -n $lab_preset ]] && was_built "$lab_preset"; then

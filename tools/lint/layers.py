@@ -3,7 +3,7 @@
 
 The order stands in RANKS; the exact permissions are the DEPS lines of src/*/CMakeLists.txt (a test may also
 use the layers of TEST_LIBS). Public headers see only each other and the standard library. lab, bench,
-integrations and tests may include any layer; nothing in src or include may include them.
+integrations, python and tests may include any layer; nothing in src or include may include them.
 """
 
 import argparse
@@ -30,7 +30,7 @@ RANKS: list[set[str]] = [
 ]
 RANK = {layer: rank for rank, layers in enumerate(RANKS) for layer in layers}
 ORDER = " < ".join(", ".join(sorted(layers)) for layers in RANKS)
-ABOVE_SRC = {"lab", "bench", "integrations", "tests", "tools", "fuzz"}
+ABOVE_SRC = {"lab", "bench", "integrations", "tests", "tools", "fuzz", "python"}
 C_HEADERS = {"stdint.h", "stddef.h", "stdbool.h"}
 
 

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Builds the Python package and tests it: its calls, its types and its words.
+source "$(dirname "$0")/common.sh"
+
+usage() {
+  cat <<'TEXT'
+usage: ./dev python [--wheel] [PYTEST ARGUMENTS...]
+
+Builds the extension module within the dev preset, runs the package's tests against it and checks its types.
+Installs what is missing: Debian's python3-dev and python3-venv, and python/requirements.txt from PyPI into
+build/python/venv.
+
+  --wheel   as a user does: 'pip install .' into an environment of its own, and the tests against that
+
+examples:
+  ./dev python
+  ./dev python -k aio
+  ./dev python --wheel
+TEXT
+}
+
+wheel=no arguments=()
+for argument in "$@"; do
+  case $argument in
+    -h | --help) usage && exit 0 ;;
+    --wheel) wheel=yes ;;
+    *) arguments+=("$argument") ;;
+  esac
+done
+
+tools/dev/setup.sh --quiet build test python
+need_python
+export PYTHONDONTWRITEBYTECODE=1
+
+# environment DIRECTORY: makes it once for each content of the requirements.
+environment() {
+  local stamp="$1/installed.txt"
+  cmp -s python/requirements.txt "$stamp" && return
+  step "python environment"
+  rm -rf "$1"
+  python3 -m venv "$1"
+  "$1/bin/pip" install --quiet --disable-pip-version-check -r python/requirements.txt
+  cp python/requirements.txt "$stamp"
+}
+
+test_in() {  # ENVIRONMENT PACKAGE'S FOLDER, or nothing for the installed one
+  step "test the package"
+  PYTHONPATH=$2 "$1/bin/python" -m pytest -q -p no:cacheprovider "${arguments[@]}"
+}
+
+if [[ $wheel == yes ]]; then
+  environment build/python/wheel
+  step "pip install ."
+  build/python/wheel/bin/pip install --quiet --disable-pip-version-check .
+  test_in build/python/wheel ''
+  exit
+fi
+
+environment build/python/venv
+step "build the module"
+cmake --preset dev -DTERRACE_BUILD_PYTHON=ON -DPython_EXECUTABLE="$PWD/build/python/venv/bin/python" \
+  >build/python/configure.log 2>&1 || { cat build/python/configure.log >&2 && fail "it cannot be configured"; }
+cmake --build build/dev --parallel "$(jobs_max)" --target terrace_python
+test_in build/python/venv "$PWD/build/dev/python"
+step "check types"
+cd python
+MYPYPATH=. ../build/python/venv/bin/mypy --config-file ../pyproject.toml --cache-dir ../build/python/mypy terrace tests
