@@ -35,6 +35,20 @@ Keys keys_from_bytes(nb::handle buffer) {
   return keys;
 }
 
+Keys keys_of_digests(nb::handle root, const nb::sequence& digests, bool allow_weak) {
+  constexpr size_t kStrong = 32;
+  const Key from = key_of(root);
+  Keys keys;
+  for (const nb::handle digest : digests) {
+    const HeldBuffer held(digest, false);
+    const auto* const bytes = reinterpret_cast<const uint8_t*>(held.bytes().data());
+    const size_t size = held.bytes().size();
+    keys.keys.push_back(
+        member_key(value_of(family_of_digest(from, {bytes, size}, size < kStrong, allow_weak))));
+  }
+  return keys;
+}
+
 nb::object item(const Keys& keys, nb::handle which) {
   if (PySlice_Check(which.ptr()) != 0) {
     const auto [start, stop, step, length] = nb::cast<nb::slice>(which).compute(keys.keys.size());
@@ -166,6 +180,10 @@ void bind_keys(nb::module_& module) {
       .def(
           "__init__", [](Keys* self, nb::handle keys) { new (self) Keys{keys_of(keys)}; },
           nb::arg("keys") = nb::tuple(), "From a sequence of 32 bytes each.")
+      .def_static("of_digests", &keys_of_digests, nb::arg("root"), nb::arg("digests"), nb::kw_only(),
+                  nb::arg("allow_weak") = false,
+                  "Keys of blocks that an engine names by digests of its own (a sequence of bytes, at least 16 each),\n"
+                  "each in a family of one. Digests below 32 bytes count as weak: refused unless `allow_weak`.")
       .def_static("from_bytes", &keys_from_bytes, nb::arg("buffer"), "From a buffer of 32 bytes a key.")
       .def("__len__", [](const Keys& self) { return self.keys.size(); })
       .def("__getitem__", &item, nb::arg("index"), "The key (bytes) at a position, or the Keys of a slice.")

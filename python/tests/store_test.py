@@ -255,6 +255,16 @@ def test_keys_are_a_sequence_of_bytes() -> None:
     assert terrace.block_keys(root, np.arange(40, dtype=np.int64), 4) == keys
 
 
+def test_keys_of_an_engines_digests() -> None:
+    root = terrace.Namespace(model_id="m").root()
+    digests = [bytes([i]) * 36 for i in range(3)]
+    families = [terrace.family_of_digest(root, digest) for digest in digests]
+    assert terrace.Keys.of_digests(root, digests) == terrace.Keys([terrace.member_key(f) for f in families])
+    with pytest.raises(terrace.Error, match="weak"):
+        terrace.Keys.of_digests(root, [b"x" * 16])
+    assert len(terrace.Keys.of_digests(root, [b"x" * 16], allow_weak=True)) == 1
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

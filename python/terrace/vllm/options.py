@@ -1,0 +1,53 @@
+"""The options of a tier, checked when vLLM starts."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class TierSettings:
+    """What stands beside ``type`` and ``module_path`` in the configuration of a tier.
+
+    paths: directories, one for each disk. capacity: bytes or text such as "200GiB", over all paths, never
+    exceeded. io: auto, uring or psync. eviction: a policy's name (docs/policies.md). load_timeout: seconds
+    after which a load that has not come is a miss. allow_weak_hashes: accept vLLM's non-cryptographic block
+    hashes. config: more of Terrace's configuration, as a mapping.
+    """
+
+    paths: tuple[str, ...]
+    capacity: str | int
+    io: str = "auto"
+    eviction: str = "lru"
+    load_timeout: float = 5.0
+    allow_weak_hashes: bool = False
+    enable_kv_events: bool = False
+    locality: str | None = None
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @staticmethod
+    def of(given: Mapping[str, Any]) -> "TierSettings":
+        """Raises ValueError naming what is unknown or missing, and what is allowed."""
+        known = {field.name for field in dataclasses.fields(TierSettings)}
+        for name in given:
+            if name not in known:
+                raise ValueError(f"TerraceTier: unknown option '{name}': {', '.join(sorted(known))} are allowed")
+        for name in ("paths", "capacity"):
+            if name not in given:
+                raise ValueError(f"TerraceTier: option '{name}' is missing: directories and their size are needed")
+        paths = given["paths"]
+        if isinstance(paths, str | os.PathLike):
+            paths = [paths]
+        if not paths:
+            raise ValueError("TerraceTier: option 'paths' is empty: one directory at least is needed")
+        settings = TierSettings(**{**given, "paths": tuple(os.fspath(path) for path in paths)})
+        if not settings.load_timeout > 0:
+            raise ValueError(f"TerraceTier: load_timeout is {settings.load_timeout}: seconds above 0 are allowed")
+        return settings
+
+    def store_config(self) -> dict[str, Any]:
+        """For terrace.open. Blocks move between vLLM's pool and the disk: there is no memory of our own."""
+        disk = {"paths": list(self.paths), "capacity": self.capacity, "io": self.io}
+        tier = {"kind": "disk", "name": "disk", "eviction": self.eviction, "disk": disk}
+        return {**self.config, "l1": {"mode": "off"}, "tiers": [tier]}

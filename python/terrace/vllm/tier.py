@@ -1,0 +1,227 @@
+"""TerraceTier: Terrace's disk tier behind vLLM's pool in host memory.
+
+vLLM's pool is a registered region. A store writes its slots straight to the disk, a load reads straight into
+them, and a job has ended when nothing touches its slots any more. Everything runs in vLLM's scheduler, which
+never waits here: questions are answered from Terrace's index, IO is done by its own threads, and what has
+ended is taken from a queue once a step.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, ClassVar
+
+import terrace
+from terrace.vllm import compat
+from terrace.vllm.jobs import Jobs
+from terrace.vllm.options import TierSettings
+from vllm.v1.kv_offload.base import (
+    Locality,
+    LookupResult,
+    Medium,
+    OffloadingEvent,
+    RequestOffloadingContext,
+)
+from vllm.v1.kv_offload.tiering.base import JobResult, SecondaryTierManager
+
+compat.check_version()
+logger = logging.getLogger(__name__)
+
+# Of the bytes of a block as vLLM lays it out; a change makes what was stored before a miss.
+PRODUCER_VERSION = 1
+
+
+def namespace_of(spec: Any, block_bytes: int) -> terrace.Namespace:
+    """Everything that must be equal for a stored block to be usable, from vLLM's own configuration."""
+    config = spec.config
+    parallel = config.parallel
+    agnostic = parallel.is_parallelism_agnostic or getattr(config, "replicated_layout", False)
+    layout = {
+        "block_bytes": block_bytes,
+        "canonical": getattr(config, "canonical_layout", False),
+        "kv_cache_layout": getattr(config, "kv_cache_layout", None),
+        "replicated": getattr(config, "replicated_layout", False),
+        "tokens_per_hash": config.cache.tokens_per_hash,
+        "groups": [[group.tokens_per_block, list(group.layer_names)] for group in config.groups],
+        "parallel": None
+        if agnostic
+        else [parallel.tp_size, parallel.pp_size, parallel.pcp_size, parallel.dcp_size, parallel.rank],
+    }
+    text = json.dumps(layout, sort_keys=True, separators=(",", ":"))
+    return terrace.Namespace(
+        model_id=config.model.name,
+        kv_dtype=str(config.model.dtype),
+        layout_id=hashlib.sha256(text.encode()).hexdigest(),
+        block_tokens=config.cache.tokens_per_hash * blocks_per_chunk(config),
+        producer="vllm",
+        producer_version=PRODUCER_VERSION,
+        groups=len(config.groups),
+    )
+
+
+def blocks_per_chunk(config: Any) -> int:
+    return int(config.cache.blocks_per_chunk)
+
+
+class _Asked:
+    """What a request was told this step: blocks that are pinned, and those that are not there."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[bytes, bool] = {}
+        self.pins: list[terrace.Pin] = []
+
+
+class TerraceTier(SecondaryTierManager):
+    """A secondary tier of vLLM's tiered offloading. Its options are those of TierSettings."""
+
+    medium: ClassVar[Medium] = Medium.STORAGE
+
+    def __init__(
+        self,
+        offloading_spec: Any,
+        primary_kv_view: memoryview,
+        tier_type: str,
+        backpressure_detector: Any = None,
+        **options: Any,
+    ) -> None:
+        """Opens the store and registers vLLM's pool.
+
+        Raises ValueError for an option that is unknown or missing, terrace.Error for what Terrace refuses.
+        """
+        settings = TierSettings.of(options)
+        compat.init_tier(super().__init__, offloading_spec, primary_kv_view, tier_type, backpressure_detector)
+        self.locality = Locality(settings.locality) if settings.locality is not None else None
+        self._settings = settings
+        self._block_bytes = block_bytes_of(primary_kv_view)
+        self._store = terrace.open(settings.store_config())
+        try:
+            self._region: terrace.Region | None = self._store.register_region(primary_kv_view.cast("B"))
+            self._root = self._store.open_namespace(namespace_of(offloading_spec, self._block_bytes))
+        except BaseException:
+            self._store.close(0)
+            raise
+        self._jobs = Jobs(self._store)
+        self._asked: dict[str, _Asked] = {}
+        # Keys whose load failed for a request: a miss to it from then on, or it would ask for ever.
+        self._failed: dict[str, set[bytes]] = {}
+        self._loading: dict[int, str] = {}
+        events = offloading_spec.kv_events_config.enable_kv_cache_events
+        if settings.enable_kv_events and not events:
+            logger.warning("TerraceTier: enable_kv_events is set, but vLLM's KV cache events are off: none are told")
+        self._events: list[OffloadingEvent] | None = [] if settings.enable_kv_events and events else None
+
+    # --- questions
+
+    def on_new_request(self, req_context: Any) -> RequestOffloadingContext:
+        return RequestOffloadingContext()
+
+    def lookup(self, key: bytes, req_context: Any) -> LookupResult:
+        """From the index, without IO; a hit is pinned until the step ends, when its load has begun."""
+        request = req_context.req_id
+        if key in self._failed.get(request, ()):
+            return LookupResult.MISS
+        asked = self._asked.setdefault(request, _Asked())
+        verdict = asked.verdicts.get(key)
+        if verdict is None:
+            self._look_up(asked, compat.keys_behind(req_context, key))
+            verdict = asked.verdicts[key]
+        return LookupResult.HIT if verdict else LookupResult.MISS
+
+    def _look_up(self, asked: _Asked, names: Sequence[bytes]) -> None:
+        asked.verdicts[names[0]] = False
+        try:
+            found = self._store.lookup(self._keys(names), pin=True)
+        except terrace.Error as error:
+            logger.warning("TerraceTier: a lookup was refused: %s", error)
+            return
+        if found.pin is not None:
+            asked.pins.append(found.pin)
+        # What stands behind the hole may be there all the same: it is asked for when its turn comes.
+        for name in names[: found.found]:
+            asked.verdicts[name] = True
+
+    def _keys(self, names: Collection[bytes]) -> terrace.Keys:
+        return terrace.Keys.of_digests(self._root, list(names), allow_weak=self._settings.allow_weak_hashes)
+
+    def on_schedule_end(self, context: Any) -> None:
+        """What was to be loaded has begun, and holds its blocks itself."""
+        for asked in self._asked.values():
+            for pin in asked.pins:
+                pin.release()
+        self._asked.clear()
+
+    def on_request_finished(self, req_context: Any) -> None:
+        self._failed.pop(req_context.req_id, None)
+        asked = self._asked.pop(req_context.req_id, None)
+        for pin in asked.pins if asked is not None else ():
+            pin.release()
+
+    # --- transfers
+
+    def submit_store(self, job_metadata: Any) -> None:
+        names = list(job_metadata.keys)
+        self._jobs.store(
+            job_metadata.job_id, names, lambda: self._keys(names), self._root, self._slices(job_metadata)
+        )
+
+    def submit_load(self, job_metadata: Any) -> None:
+        names = list(job_metadata.keys)
+        self._loading[job_metadata.job_id] = job_metadata.req_context.req_id
+        self._jobs.load(
+            job_metadata.job_id,
+            names,
+            lambda: self._keys(names),
+            self._slices(job_metadata),
+            self._settings.load_timeout,
+        )
+
+    def _slices(self, job: Any) -> terrace.Slices:
+        assert self._region is not None, "the tier was shut down"
+        return self._region.slices(compat.slots_of(job) * self._block_bytes, self._block_bytes)
+
+    def get_finished_jobs(self) -> Iterable[JobResult]:
+        results = []
+        for job in self._jobs.ended():
+            request = self._loading.pop(job.number, None)
+            if request is not None and job.failed:
+                self._failed.setdefault(request, set()).update(job.failed)
+            if request is None and job.done and self._events is not None:
+                self._events.append(
+                    OffloadingEvent(keys=list(job.done), medium=self.medium, removed=False, locality=self.locality)
+                )
+            seconds = time.monotonic() - job.begun
+            moved = len(job.done) * self._block_bytes
+            partly = tuple(job.done) if request is not None and job.failed and job.done else None
+            results.append(compat.job_result(JobResult, job.number, not job.failed, partly, seconds, moved))
+        return results
+
+    def take_events(self) -> Iterable[OffloadingEvent]:
+        events, self._events = self._events, None if self._events is None else []
+        return events or ()
+
+    def drain_jobs(self) -> None:
+        """Waits until nothing touches vLLM's pool; what ended is told by the next get_finished_jobs."""
+        self._jobs.drain()
+
+    def shutdown(self) -> None:
+        """Waits for the running jobs, and closes the store. Raises when something may touch the pool still."""
+        if self._region is None:
+            return
+        self.on_schedule_end(None)
+        self._jobs.drain()
+        region, self._region = self._region, None
+        self._store.close()
+        region.unregister()
+
+
+def block_bytes_of(view: memoryview) -> int:
+    """Bytes of a slot of vLLM's pool, which is uint8[slots, bytes]. Raises ValueError for another shape."""
+    if view.ndim != 2 or view.itemsize != 1 or not view.c_contiguous or view.readonly:
+        raise ValueError(f"TerraceTier: vLLM's pool is {view.ndim}-dimensional: writable bytes[slots, bytes] are needed")
+    assert view.shape is not None
+    size = view.shape[1]
+    if size % 4096 != 0:
+        raise ValueError(f"TerraceTier: a slot of vLLM's pool has {size} bytes: whole pages of 4096 are needed")
+    return size
