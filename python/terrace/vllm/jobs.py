@@ -5,11 +5,14 @@ in vLLM's scheduler thread; Terrace's own threads put what has happened into one
 """
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 import terrace
 from terrace import EventKind, ReserveOutcome, WriteStatus
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
@@ -39,17 +42,22 @@ class Jobs:
         self._ended: list[Job] = []
 
     def store(
-        self, number: int, names: Sequence[bytes], keys: Callable[[], terrace.Keys], root: bytes, slices: terrace.Slices
+        self,
+        number: int,
+        names: Sequence[bytes],
+        keys: Callable[[], terrace.Keys],
+        root: bytes,
+        slices: Callable[[], terrace.Slices],
     ) -> None:
         """Writes slots to the disk. Whatever is refused is a failure of the job, never an exception."""
         job = Job(number, names)
+        if not names:
+            return self._end(job)
         try:
             all_keys = keys()
-            outcomes = self._store.put(root, all_keys, slices, queue=self._queue, tag=number)
-        except terrace.Error:
-            job.failed.extend(names)
-            self._ended.append(job)
-            return
+            outcomes = self._store.put(root, all_keys, slices(), queue=self._queue, tag=number)
+        except terrace.Error as error:
+            return self._refuse(job, error)
         for name, key, outcome in zip(names, all_keys, outcomes):
             if outcome == ReserveOutcome.NO_ROOM:
                 job.lost.add(name)
@@ -63,17 +71,17 @@ class Jobs:
         number: int,
         names: Sequence[bytes],
         keys: Callable[[], terrace.Keys],
-        slices: terrace.Slices,
+        slices: Callable[[], terrace.Slices],
         timeout: float,
     ) -> None:
         """Reads from the disk into slots; what has not come within `timeout` seconds has failed."""
         job = Job(number, names)
+        if not names:
+            return self._end(job)
         try:
-            job.into = self._store.get_into(keys(), slices, timeout=timeout, queue=self._queue, tag=number)
-        except terrace.Error:
-            job.failed.extend(names)
-            self._ended.append(job)
-            return
+            job.into = self._store.get_into(keys(), slices(), timeout=timeout, queue=self._queue, tag=number)
+        except terrace.Error as error:
+            return self._refuse(job, error)
         self._running[number] = job
 
     def ended(self) -> Iterator[Job]:
@@ -88,12 +96,20 @@ class Jobs:
         while self._running:
             self._take(self._queue.wait())
 
+    def _end(self, job: Job) -> None:
+        self._running.pop(job.number, None)
+        self._ended.append(job)
+
+    def _refuse(self, job: Job, error: terrace.Error) -> None:
+        logger.warning("TerraceTier: job %d of %d blocks was refused: %s", job.number, len(job.names), error)
+        job.failed.extend(job.names)
+        self._end(job)
+
     def _take(self, events: Sequence[terrace.Completion]) -> None:
         for event in events:
             job = self._running.get(event.tag)
             if job is not None and self._ends(job, event):
-                del self._running[event.tag]
-                self._ended.append(job)
+                self._end(job)
 
     def _ends(self, job: Job, event: terrace.Completion) -> bool:
         if job.into is not None:

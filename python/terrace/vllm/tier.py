@@ -6,6 +6,7 @@ never waits here: questions are answered from Terrace's index, IO is done by its
 ended is taken from a queue once a step.
 """
 
+import functools
 import hashlib
 import json
 import logging
@@ -88,14 +89,15 @@ class TerraceTier(SecondaryTierManager):
     ) -> None:
         """Opens the store and registers vLLM's pool.
 
-        Raises ValueError for an option that is unknown or missing, terrace.Error for what Terrace refuses.
+        Raises ValueError for an option that is unknown, missing or not allowed, OSError for directories that
+        cannot be used.
         """
         settings = TierSettings.of(options)
         compat.init_tier(super().__init__, offloading_spec, primary_kv_view, tier_type, backpressure_detector)
         self.locality = Locality(settings.locality) if settings.locality is not None else None
         self._settings = settings
         self._block_bytes = block_bytes_of(primary_kv_view)
-        self._store = terrace.open(settings.store_config())
+        self._store = _open(settings)
         try:
             self._region: terrace.Region | None = self._store.register_region(primary_kv_view.cast("B"))
             self._root = self._store.open_namespace(namespace_of(offloading_spec, self._block_bytes))
@@ -162,20 +164,14 @@ class TerraceTier(SecondaryTierManager):
 
     def submit_store(self, job_metadata: Any) -> None:
         names = list(job_metadata.keys)
-        self._jobs.store(
-            job_metadata.job_id, names, lambda: self._keys(names), self._root, self._slices(job_metadata)
-        )
+        slices = functools.partial(self._slices, job_metadata)
+        self._jobs.store(job_metadata.job_id, names, lambda: self._keys(names), self._root, slices)
 
     def submit_load(self, job_metadata: Any) -> None:
         names = list(job_metadata.keys)
         self._loading[job_metadata.job_id] = job_metadata.req_context.req_id
-        self._jobs.load(
-            job_metadata.job_id,
-            names,
-            lambda: self._keys(names),
-            self._slices(job_metadata),
-            self._settings.load_timeout,
-        )
+        slices = functools.partial(self._slices, job_metadata)
+        self._jobs.load(job_metadata.job_id, names, lambda: self._keys(names), slices, self._settings.load_timeout)
 
     def _slices(self, job: Any) -> terrace.Slices:
         assert self._region is not None, "the tier was shut down"
@@ -187,7 +183,8 @@ class TerraceTier(SecondaryTierManager):
             request = self._loading.pop(job.number, None)
             if request is not None and job.failed:
                 self._failed.setdefault(request, set()).update(job.failed)
-            if request is None and job.done and self._events is not None:
+            stored = request is None and job.done and not job.failed
+            if stored and self._events is not None:
                 self._events.append(
                     OffloadingEvent(keys=list(job.done), medium=self.medium, removed=False, locality=self.locality)
                 )
@@ -216,12 +213,21 @@ class TerraceTier(SecondaryTierManager):
         region.unregister()
 
 
+def _open(settings: TierSettings) -> terrace.Store:
+    """Raises OSError for directories that cannot be used, as vLLM's own tiers do, and ValueError for the rest."""
+    try:
+        return terrace.open(settings.store_config())
+    except terrace.Error as error:
+        kind = ValueError if error.code == terrace.Code.INVALID_ARGUMENT else OSError
+        raise kind(f"TerraceTier: {error}") from error
+
+
 def block_bytes_of(view: memoryview) -> int:
-    """Bytes of a slot of vLLM's pool, which is uint8[slots, bytes]. Raises ValueError for another shape."""
-    if view.ndim != 2 or view.itemsize != 1 or not view.c_contiguous or view.readonly:
-        raise ValueError(f"TerraceTier: vLLM's pool is {view.ndim}-dimensional: writable bytes[slots, bytes] are needed")
-    assert view.shape is not None
-    size = view.shape[1]
+    """Bytes of a slot of vLLM's pool, one row of it. Raises ValueError for memory that cannot be used as it is."""
+    if view.ndim != 2 or not view.c_contiguous or view.readonly:
+        raise ValueError(f"TerraceTier: vLLM's pool has {view.ndim} dimensions: writable rows of slots are needed")
+    assert view.strides is not None
+    size = view.strides[0]
     if size % 4096 != 0:
         raise ValueError(f"TerraceTier: a slot of vLLM's pool has {size} bytes: whole pages of 4096 are needed")
     return size
