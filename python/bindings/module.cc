@@ -4,6 +4,8 @@
 
 NB_MODULE(_terrace, module) {
   using namespace terrace::python;
+  namespace nb = nanobind;
+  nb::set_leak_warnings(false);  // an engine that ends holds its store to the end
   module.doc() = "Terrace's store. Use it through the package terrace.";
   bind_errors(module);
   bind_numbers(module);

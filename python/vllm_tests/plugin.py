@@ -31,6 +31,8 @@ THREADS = "it tests the threads of the other tier"
 HELPER = "it tests the other tier's helper in C"
 OWN = "it replaces the other tier's IO functions; python/tests/vllm_test.py makes the disk fail instead"
 
+ROWS = "its pool has rows of 16 bytes, which vLLM's pool never has"
+
 # By the test's name, up to its parameters.
 SKIPPED = {
     "test_store_creates_file_and_lookup_succeeds": FILES,
@@ -39,15 +41,29 @@ SKIPPED = {
     "test_batched_load_first_block_fails_marks_whole_batch": FILES,
     "test_transient_load_failure_leaves_file": FILES,
     "test_shutdown_discards_pending_tasks": THREADS,
+    "test_basic_store_and_lookup": ROWS,
     "test_wait_idle_blocks_until_tasks_complete": THREADS,
     "test_batch_lookup_c_extension": HELPER,
     "test_batch_lookup_dispatch": HELPER,
     "test_mixed_job_results_emit_event_only_for_successful_job": OWN,
     "test_partially_failed_store_emits_no_event": OWN,
+    "test_store_load_roundtrip_without_o_direct": OWN,
     "test_factory_forwards_locality_to_fs_tier": "it names the other tier; vllm_test.py has ours made by the factory",
 }
 
 CAPACITY = "128MiB"
+
+
+class _Names:
+    """Where tests look whether a block is there: the path of something that exists while the store has it."""
+
+    def __init__(self, tier: "StoreInPlace", directory: str) -> None:
+        self._tier = tier
+        self.base_path = f"{directory} {tier._root.hex()}"
+        self._directory = directory
+
+    def get_file_name(self, key: bytes) -> str:
+        return self._directory if key in self._tier.chunks else f"{self._directory}/not there"
 
 
 class _Stored(MutableMapping[bytes, bool]):
@@ -113,7 +129,9 @@ class StoreInPlace(TerraceTier):
             capacity=CAPACITY,
             **options,
         )
+        self._store.wait_recovered(10)  # a start answers misses until the disk is read
         self.chunks = _Stored(self)
+        self.file_mapper = _Names(self, paths[0])
         self.completed_jobs: list[Any] = []
         StoreInPlace.made.append(self)
 
@@ -141,10 +159,11 @@ class StoreInPlace(TerraceTier):
         slot_name = "chunk_ids" if "chunk_ids" in fields else "block_ids"
         context = base.ReqContext(req_id="put")
         job = TransferJob(job_id=number, keys=keys, is_promotion=False, req_context=context, **{slot_name: slots})
-        self.submit_store(job)
+        TerraceTier.submit_store(self, job)
         self.drain_jobs()
-        ended = list(super().get_finished_jobs())
-        assert any(result.job_id == number and result.success for result in ended), ended
+        ended = list(TerraceTier.get_finished_jobs(self))
+        assert [result.job_id for result in ended] == [number] and ended[0].success, ended
+        self.chunks.note(keys)
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -153,12 +172,25 @@ class StoreInPlace(TerraceTier):
 
 
 class EndsAtOnce(StoreInPlace):
-    """As the example tier, whose jobs have ended when they were submitted."""
+    """As the example tier, which is memory, and whose jobs have ended when they were submitted."""
+
+    medium = base.Medium.CPU
+
+    def submit_store(self, job_metadata: Any) -> None:
+        super().submit_store(job_metadata)
+        self.end()
+
+    def submit_load(self, job_metadata: Any) -> None:
+        super().submit_load(job_metadata)
+        self.end()
+
+    def end(self) -> None:
+        TerraceTier.drain_jobs(self)
+        self.completed_jobs += super().get_finished_jobs()
 
     def get_finished_jobs(self) -> Any:
-        by_hand, self.completed_jobs = self.completed_jobs, []
-        self.drain_jobs()
-        return [*by_hand, *super().get_finished_jobs()]
+        ended, self.completed_jobs = self.completed_jobs, []
+        return ended
 
 
 def _real_spec(spec: Any) -> Any:
@@ -210,7 +242,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         name = item.name.split("[")[0]
         module = Path(str(item.fspath)).name
-        if module == "test_fs_tier.py" and name in SKIPPED:
+        if module in ("test_fs_tier.py", "test_tiering_offloading.py") and name in SKIPPED:
             item.add_marker(pytest.mark.skip(reason=SKIPPED[name]))
 
 

@@ -9,9 +9,12 @@ Terrace keeps what is behind it on disk. For vLLM's command line::
         "secondary_tiers": [{"type": "TerraceTier", "module_path": "terrace.vllm",
                              "paths": ["/nvme/terrace"], "capacity": "200GiB"}]}}'
 
+``HostOffloadingSpec`` is vLLM's own ``TieringOffloadingSpec``, and works on vLLM's CPU platform too.
+
 docs/vllm.md has the options and what to expect.
 """
 
+from terrace.vllm.host import HostOffloadingSpec
 from terrace.vllm.tier import TerraceTier
 
-__all__ = ["TerraceTier"]
+__all__ = ["HostOffloadingSpec", "TerraceTier"]

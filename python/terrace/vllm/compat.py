@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import vllm
 
 OLDEST = (0, 27)
@@ -24,10 +25,10 @@ def init_tier(init: Any, spec: Any, view: memoryview, tier_type: str, backpressu
         init(spec, view, tier_type, backpressure)
 
 
-def slots_of(job: Any) -> Any:
-    """The primary pool's slots of a TransferJob: int64[keys]. Named block_ids before 0.29."""
+def slots_of(job: Any) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """The primary pool's slots of a TransferJob. Named block_ids before 0.29; int32 or int64 in any version."""
     slots = getattr(job, "chunk_ids", None)
-    return job.block_ids if slots is None else slots
+    return np.asarray(job.block_ids if slots is None else slots, dtype=np.int64)
 
 
 def job_result(
