@@ -180,10 +180,12 @@ void bind_keys(nb::module_& module) {
       .def(
           "__init__", [](Keys* self, nb::handle keys) { new (self) Keys{keys_of(keys)}; },
           nb::arg("keys") = nb::tuple(), "From a sequence of 32 bytes each.")
-      .def_static("of_digests", &keys_of_digests, nb::arg("root"), nb::arg("digests"), nb::kw_only(),
-                  nb::arg("allow_weak") = false,
-                  "Keys of blocks that an engine names by digests of its own (a sequence of bytes, at least 16 each),\n"
-                  "each in a family of one. Digests below 32 bytes count as weak: refused unless `allow_weak`.")
+      .def_static(
+          "of_digests", &keys_of_digests, nb::arg("root"), nb::arg("digests"), nb::kw_only(),
+          nb::arg("allow_weak") = false,
+          "Keys of blocks that an engine names by digests of its own (a sequence of bytes, at least 16 "
+          "each),\n"
+          "each in a family of one. Digests below 32 bytes count as weak: refused unless `allow_weak`.")
       .def_static("from_bytes", &keys_from_bytes, nb::arg("buffer"), "From a buffer of 32 bytes a key.")
       .def("__len__", [](const Keys& self) { return self.keys.size(); })
       .def("__getitem__", &item, nb::arg("index"), "The key (bytes) at a position, or the Keys of a slice.")

@@ -21,7 +21,9 @@ PyBlocks blocks_of(Blocks&& blocks) {
   return {std::make_shared<const Blocks>(std::move(blocks))};
 }
 
-void bind_operations(nb::module_& module) {
+namespace {
+
+void bind_lookups_and_gets(nb::module_& module) {
   nb::class_<LookupOperation>(module, "LookupOperation", "A lookup that asks shared tiers too.")
       .def(
           "ready", [](LookupOperation& self) { return without_gil([&] { return self.ready(); }); },
@@ -53,7 +55,9 @@ void bind_operations(nb::module_& module) {
       .def(
           "cancel", [](GetOperation& self) { without_gil([&] { self.cancel(); }); },
           "Ends it early: what has not arrived is CANCELLED.");
+}
 
+void bind_into(nb::module_& module) {
   nb::class_<PyInto>(
       module, "IntoOperation",
       "A get_into under way. Dropping it cancels it; the regions keep their memory until nothing\n"
@@ -78,7 +82,9 @@ void bind_operations(nb::module_& module) {
       .def(
           "cancel", [](PyInto& self) { without_gil([&] { self.operation.cancel(); }); },
           "Ends it early: what has not arrived is CANCELLED. RELEASED comes when it is so.");
+}
 
+void bind_prefetches(nb::module_& module) {
   using Progress = PrefetchTicket::Progress;
   nb::class_<Progress>(module, "PrefetchProgress", "How far a prefetch is, in blocks.")
       .def_ro("asked", &Progress::asked, "keys")
@@ -97,6 +103,14 @@ void bind_operations(nb::module_& module) {
       .def(
           "cancel", [](PrefetchTicket& self) { without_gil([&] { self.cancel(); }); },
           "Ends it, and lets go.");
+}
+
+}  // namespace
+
+void bind_operations(nb::module_& module) {
+  bind_lookups_and_gets(module);
+  bind_into(module);
+  bind_prefetches(module);
 }
 
 }  // namespace terrace::python

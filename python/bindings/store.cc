@@ -359,7 +359,11 @@ void bind_upkeep(StoreClass& store) {
             return wait_in_turns(wait_of(timeout),
                                  [&](Timeout turn) { return self.store->wait_recovered(turn); });
           },
-          nb::arg("timeout"), "True when every tier has announced what it holds, within `timeout` seconds.")
+          nb::arg("timeout"), "True when every tier has announced what it holds, within `timeout` seconds.");
+}
+
+void bind_control(StoreClass& store) {
+  store
       .def("why", &why, nb::arg("key"),
            "Where a block is, or what became of it: a dict of places, on_way_to, reason, not_written, root.")
       .def("stats", &stats, "A dict of what `terrace stats --json` prints (docs/guide).")
@@ -409,6 +413,7 @@ void bind_store(nb::module_& module) {
   bind_retrieves(store);
   bind_regions_of(store);
   bind_upkeep(store);
+  bind_control(store);
   module.def("open_file", &open_file, nb::arg("file"));
   module.def("open_text", &open_text, nb::arg("yaml"));
   module.def(

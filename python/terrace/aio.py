@@ -139,7 +139,13 @@ class AsyncStore:
         operation = await self._run(
             EventKind.RELEASED,
             lambda tag: self.store.get_into(
-                keys, slices, timeout=timeout, write_back=write_back, ticket=ticket, queue=watch.queue, tag=tag
+                keys,
+                slices,
+                timeout=timeout,
+                write_back=write_back,
+                ticket=ticket,
+                queue=watch.queue,
+                tag=tag,
             ),
             lambda running: running.cancel(),
         )

@@ -1,4 +1,4 @@
-"""Keeps the KV cache of Hugging Face models, block by block, and restores the longest stored prefix of a prompt.
+"""Keeps the KV cache of Hugging Face models by blocks, and restores the longest stored prefix of a prompt.
 
     kept = terrace.transformers.KeptCache(store, model)
     cache, tokens = kept.restore(input_ids)
@@ -47,7 +47,7 @@ class KeptCache:
         adapter: str | None = None,
         tenant_salt: str | None = None,
     ) -> None:
-        """store: an open one, or a server's. block_tokens: tokens of a block, what is not a whole one is not kept.
+        """store: an open one, or a server's. block_tokens: tokens of a block; only whole blocks are kept.
 
         adapter, tenant_salt: what else keeps prompts apart (terrace.Namespace). Raises ValueError for a model
         whose cache does not hold the whole prefix in every layer.
@@ -57,7 +57,9 @@ class KeptCache:
         config = model.config.get_text_config()
         others = set(getattr(config, "layer_types", None) or ["full_attention"]) - {"full_attention"}
         if others:
-            raise ValueError(f"the model has layers of {', '.join(sorted(others))}: full_attention is supported")
+            raise ValueError(
+                f"the model has layers of {', '.join(sorted(others))}: full_attention is supported"
+            )
         self._store = store
         self._block_tokens = block_tokens
         self._dtype = model.dtype
@@ -87,8 +89,8 @@ class KeptCache:
     def restore(self, input_ids: Any, *, timeout: float | None = None) -> tuple[DynamicCache, int]:
         """The cache of the longest stored prefix of a prompt, and its length in tokens; 0: nothing is stored.
 
-        input_ids: int[1, tokens], or a list of int. At least one token is left for the model to run. Waits for
-        the disk up to `timeout` seconds (None: the store's own).
+        input_ids: int[1, tokens], or a list of int. At least one token is left for the model to run. Waits
+        for the disk up to `timeout` seconds (None: the store's own).
         """
         keys = self._keys(input_ids, leave=1)
         cache = DynamicCache()
@@ -108,8 +110,8 @@ class KeptCache:
     def save(self, input_ids: Any, cache: DynamicCache) -> int:
         """Stores what is not stored yet of a prompt's whole blocks; how many blocks that were.
 
-        input_ids: int[1, tokens], or a list of int: the tokens the cache begins with. Never waits for the disk;
-        a block there is no room for, and those behind it, are not stored.
+        input_ids: int[1, tokens], or a list of int: the tokens the cache begins with. Never waits for the
+        disk; a block there is no room for, and those behind it, are not stored.
         """
         tensors = [self._tensors_of(cache, layer) for layer in range(self._shape[0])]
         known = min(key.shape[-2] for key, _ in tensors)

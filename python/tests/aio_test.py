@@ -11,7 +11,10 @@ from conftest import BLOCK, Chain
 
 
 def slow(tmp_path: Path, latency: str) -> dict[str, object]:
-    return {"l1": {"budget": "16MiB", "mode": "staging"}, "tiers": [{"kind": "mock", "mock": {"latency": latency}}]}
+    return {
+        "l1": {"budget": "16MiB", "mode": "staging"},
+        "tiers": [{"kind": "mock", "mock": {"latency": latency}}],
+    }
 
 
 def test_operations_are_awaited(disk: dict[str, object]) -> None:

@@ -20,7 +20,9 @@ class Chain:
     def data(self, index: int) -> bytes:
         return (self.keys[index] * (self.size // 32 + 1))[: self.size]
 
-    def put(self, store: terrace.Store, *, queue: terrace.CompletionQueue | None = None, tag: int = 0) -> None:
+    def put(
+        self, store: terrace.Store, *, queue: terrace.CompletionQueue | None = None, tag: int = 0
+    ) -> None:
         answers = store.reserve(self.root, self.keys, self.size)
         given = []
         for index, answer in enumerate(answers):

@@ -124,7 +124,9 @@ def test_put_and_get_into_move_between_registered_memory_and_the_disk(tmp_path: 
             pool[i * BLOCK : (i + 1) * BLOCK] = np.frombuffer(chain.data(i), dtype=np.uint8)
         queue = store.make_queue()
         slices = region.slices(np.arange(4, dtype=np.int64) * BLOCK, BLOCK)
-        assert store.put(chain.root, chain.keys, slices, queue=queue, tag=7) == [ReserveOutcome.ACCEPTED] * 4
+        assert (
+            store.put(chain.root, chain.keys, slices, queue=queue, tag=7) == [ReserveOutcome.ACCEPTED] * 4
+        )
         released: list[bytes] = []
         while len(released) < 4:
             events = queue.wait(10)

@@ -6,10 +6,15 @@ from typing import Any
 import pytest
 import terrace
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: ./dev python --engines installs it")
-transformers = pytest.importorskip("transformers", reason="transformers is not installed: ./dev python --engines")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: the tests of models need it")
+transformers = pytest.importorskip(
+    "transformers", reason="transformers is not installed: the tests of models need it"
+)
 
 from terrace.transformers import KeptCache  # noqa: E402
+
+# Of the libraries' own.
+pytestmark = pytest.mark.filterwarnings("default")
 
 TOKENS = 100
 BLOCK = 16
@@ -30,7 +35,10 @@ def model_of(seed: int = 0, **changes: Any) -> Any:
 
 
 def config_of(directory: Path) -> dict[str, object]:
-    return {"l1": {"budget": "16MiB"}, "tiers": [{"disk": {"paths": [str(directory)], "capacity": "64MiB"}}]}
+    return {
+        "l1": {"budget": "16MiB"},
+        "tiers": [{"disk": {"paths": [str(directory)], "capacity": "64MiB"}}],
+    }
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A real vLLM on the CPU with Terrace under it: the same prompts, greedily, without it, with it, after a restart.
+"""A real vLLM on the CPU: the same prompts, greedily, without Terrace, with it, and after a restart.
 
 usage: engine.py DIRECTORY
 
@@ -119,7 +119,8 @@ def main() -> int:
     for mode, told in phases.items():
         equal = [one["tokens"] for one in told] == [one["tokens"] for one in phases["without"]]
         cached = [one["cached"] for one in told]
-        print(f"{mode:<10} tokens {'equal' if equal else 'OTHER'}, of {TOKENS} tokens each {cached} from a cache")
+        verdict = "equal" if equal else "OTHER"
+        print(f"{mode:<10} tokens {verdict}, of {TOKENS} tokens each {cached} from a cache")
         right = right and equal
     found = min(one["cached"] for one in phases["restarted"])
     if found < TOKENS * 3 // 4:

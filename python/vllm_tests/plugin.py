@@ -8,7 +8,7 @@ What is put in place, and nothing else:
 - Pools begin at a page and have rows of whole pages, as vLLM's pool has; some tests use rows of 16 bytes.
 - The example tier ends a job at once. Ours is waited for where the manager asks what has ended.
 
-Tests of what only the other tier has (one file a block, its threads) are skipped, each with its reason: SKIPPED.
+Tests of what only the other tier has (one file a block, its threads) are skipped, each with its reason.
 """
 
 import functools
@@ -26,10 +26,10 @@ import vllm.v1.kv_offload.base as base
 from terrace.vllm import TerraceTier
 from vllm.v1.kv_offload.tiering.base import TransferJob
 
-FILES = "it looks at one file for each block; python/tests/vllm_test.py damages and removes records instead"
+FILES = "it looks at one file for each block; tier_test.py damages and removes records instead"
 THREADS = "it tests the threads of the other tier"
 HELPER = "it tests the other tier's helper in C"
-OWN = "it replaces the other tier's IO functions; python/tests/vllm_test.py makes the disk fail instead"
+OWN = "it replaces the other tier's IO functions; tier_test.py makes the disk fail instead"
 
 ROWS = "its pool has rows of 16 bytes, which vLLM's pool never has"
 
@@ -48,7 +48,7 @@ SKIPPED = {
     "test_mixed_job_results_emit_event_only_for_successful_job": OWN,
     "test_partially_failed_store_emits_no_event": OWN,
     "test_store_load_roundtrip_without_o_direct": OWN,
-    "test_factory_forwards_locality_to_fs_tier": "it names the other tier; vllm_test.py has ours made by the factory",
+    "test_factory_forwards_locality_to_fs_tier": "tier_test.py has the factory make ours",
 }
 
 CAPACITY = "128MiB"
@@ -158,7 +158,9 @@ class StoreInPlace(TerraceTier):
         fields = TransferJob.__dataclass_fields__
         slot_name = "chunk_ids" if "chunk_ids" in fields else "block_ids"
         context = base.ReqContext(req_id="put")
-        job = TransferJob(job_id=number, keys=keys, is_promotion=False, req_context=context, **{slot_name: slots})
+        job = TransferJob(
+            job_id=number, keys=keys, is_promotion=False, req_context=context, **{slot_name: slots}
+        )
         TerraceTier.submit_store(self, job)
         self.drain_jobs()
         ended = list(TerraceTier.get_finished_jobs(self))

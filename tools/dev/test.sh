@@ -6,10 +6,10 @@ usage() {
   cat <<'TEXT'
 usage: ./dev test [--preset PRESET]... [--lab[=full|quick|none]] [--json FILE] [--slow] [--filter REGEX]
 
-Builds and tests with each preset (default: dev, clang, asan, tsan), with dev the Python package too. The lab (crash, damage and fault runs
-and fuzzing) follows when all are built, with the program of dev, or of the first preset when dev is not among
-them and --lab is given. The last line is 'N passed, N failed' over all of it; a build or a lab run counts
-when it fails.
+Builds and tests with each preset (default: dev, clang, asan, tsan), and with dev the Python package. The
+lab (crash, damage and fault runs and fuzzing) follows when all are built, with the program of dev, or of
+the first preset when dev is not among them and --lab is given. The last line is 'N passed, N failed' over
+all of it; a build or a lab run counts when it fails.
 
   --preset PRESET  only this preset; may be repeated
   --lab=quick      every row of the lab at a tenth (the default)

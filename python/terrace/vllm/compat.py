@@ -14,7 +14,9 @@ def check_version() -> None:
     version = tuple(int(part) for part in vllm.__version__.split("+")[0].split(".")[:2] if part.isdigit())
     if version < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise ImportError(f"terrace.vllm: vLLM {vllm.__version__} is too old: {oldest} and later are supported")
+        raise ImportError(
+            f"terrace.vllm: vLLM {vllm.__version__} is too old: {oldest} and later are supported"
+        )
 
 
 def init_tier(init: Any, spec: Any, view: memoryview, tier_type: str, backpressure: Any) -> None:
@@ -26,13 +28,18 @@ def init_tier(init: Any, spec: Any, view: memoryview, tier_type: str, backpressu
 
 
 def slots_of(job: Any) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """The primary pool's slots of a TransferJob. Named block_ids before 0.29; int32 or int64 in any version."""
+    """The primary pool's slots of a TransferJob, of int32 or int64. Named block_ids before 0.29."""
     slots = getattr(job, "chunk_ids", None)
     return np.asarray(job.block_ids if slots is None else slots, dtype=np.int64)
 
 
 def job_result(
-    kind: type[Any], job_id: int, success: bool, successful: Sequence[bytes] | None, seconds: float, moved: int
+    kind: type[Any],
+    job_id: int,
+    success: bool,
+    successful: Sequence[bytes] | None,
+    seconds: float,
+    moved: int,
 ) -> Any:
     """A JobResult; transfer_bytes came later than the rest."""
     fields: dict[str, Any] = {"job_id": job_id, "success": success, "transfer_time": seconds}

@@ -22,10 +22,12 @@ class HostOffloadingSpec(TieringOffloadingSpec):
     For kv_connector_extra_config: "spec_name": "HostOffloadingSpec", "spec_module_path": "terrace.vllm".
     """
 
+    _worker: OffloadingWorker | None
+
     def get_worker(self, kv_caches: Any) -> OffloadingWorker:
         if not current_platform.is_cpu():
             return super().get_worker(kv_caches)
-        if not self._worker:
+        if self._worker is None:
             self._worker = self._host_worker(kv_caches)
         return self._worker
 
@@ -62,7 +64,9 @@ class HostWorker(OffloadingWorker):
             self._engine.append(one.tensor.view(torch.int8).view(-1, page).numpy())
             slots = region.create_next_worker_view(page * blocks_per_chunk)
             shape = (slots.shape[0], blocks_per_chunk, page)
-            self._pool.append(slots.as_strided(shape, (slots.stride(0), page, 1), slots.storage_offset()).numpy())
+            self._pool.append(
+                slots.as_strided(shape, (slots.stride(0), page, 1), slots.storage_offset()).numpy()
+            )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="terrace-host-copy")
         self._running: dict[int, Future[TransferResult]] = {}
 
@@ -106,7 +110,11 @@ class HostWorker(OffloadingWorker):
             slot, part = of_group[places // self._blocks_per_chunk], places % self._blocks_per_chunk
             block = blocks[first_block : first_block + size]
             for ref in self._refs[group]:
-                tensor, pool, bytes_each = self._engine[ref.tensor_idx], self._pool[ref.tensor_idx], ref.page_size_bytes
+                tensor, pool, bytes_each = (
+                    self._engine[ref.tensor_idx],
+                    self._pool[ref.tensor_idx],
+                    ref.page_size_bytes,
+                )
                 if store:
                     pool[slot, part, :bytes_each] = tensor[block, :bytes_each]
                 else:

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class Job:
-    """One job. `done` and `failed` are vLLM's names of blocks, in the job's order; of ended jobs they are all."""
+    """One job. When it has ended, `done` and `failed` are all of its `names`, in their order."""
 
     number: int
     names: Sequence[bytes]
@@ -79,7 +79,9 @@ class Jobs:
         if not names:
             return self._end(job)
         try:
-            job.into = self._store.get_into(keys(), slices(), timeout=timeout, queue=self._queue, tag=number)
+            job.into = self._store.get_into(
+                keys(), slices(), timeout=timeout, queue=self._queue, tag=number
+            )
         except terrace.Error as error:
             return self._refuse(job, error)
         self._running[number] = job
@@ -101,7 +103,9 @@ class Jobs:
         self._ended.append(job)
 
     def _refuse(self, job: Job, error: terrace.Error) -> None:
-        logger.warning("TerraceTier: job %d of %d blocks was refused: %s", job.number, len(job.names), error)
+        logger.warning(
+            "TerraceTier: job %d of %d blocks was refused: %s", job.number, len(job.names), error
+        )
         job.failed.extend(job.names)
         self._end(job)
 

@@ -32,10 +32,14 @@ class TierSettings:
         known = {field.name for field in dataclasses.fields(TierSettings)}
         for name in given:
             if name not in known:
-                raise ValueError(f"TerraceTier: unknown option '{name}': {', '.join(sorted(known))} are allowed")
+                raise ValueError(
+                    f"TerraceTier: unknown option '{name}': {', '.join(sorted(known))} are allowed"
+                )
         for name in ("paths", "capacity"):
             if name not in given:
-                raise ValueError(f"TerraceTier: option '{name}' is missing: directories and their size are needed")
+                raise ValueError(
+                    f"TerraceTier: option '{name}' is missing: directories and their size are needed"
+                )
         paths = given["paths"]
         if isinstance(paths, str | os.PathLike):
             paths = [paths]
@@ -43,7 +47,9 @@ class TierSettings:
             raise ValueError("TerraceTier: option 'paths' is empty: one directory at least is needed")
         settings = TierSettings(**{**given, "paths": tuple(os.fspath(path) for path in paths)})
         if not settings.load_timeout > 0:
-            raise ValueError(f"TerraceTier: load_timeout is {settings.load_timeout}: seconds above 0 are allowed")
+            raise ValueError(
+                f"TerraceTier: load_timeout is {settings.load_timeout}: seconds above 0 are allowed"
+            )
         return settings
 
     def store_config(self) -> dict[str, Any]:

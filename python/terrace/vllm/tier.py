@@ -93,7 +93,9 @@ class TerraceTier(SecondaryTierManager):
         cannot be used.
         """
         settings = TierSettings.of(options)
-        compat.init_tier(super().__init__, offloading_spec, primary_kv_view, tier_type, backpressure_detector)
+        compat.init_tier(
+            super().__init__, offloading_spec, primary_kv_view, tier_type, backpressure_detector
+        )
         self.locality = Locality(settings.locality) if settings.locality is not None else None
         self._settings = settings
         self._block_bytes = block_bytes_of(primary_kv_view)
@@ -111,7 +113,9 @@ class TerraceTier(SecondaryTierManager):
         self._loading: dict[int, str] = {}
         events = offloading_spec.kv_events_config.enable_kv_cache_events
         if settings.enable_kv_events and not events:
-            logger.warning("TerraceTier: enable_kv_events is set, but vLLM's KV cache events are off: none are told")
+            logger.warning(
+                "TerraceTier: enable_kv_events is set, but vLLM's KV cache events are off: none are told"
+            )
         self._events: list[OffloadingEvent] | None = [] if settings.enable_kv_events and events else None
 
     # --- questions
@@ -171,7 +175,9 @@ class TerraceTier(SecondaryTierManager):
         names = list(job_metadata.keys)
         self._loading[job_metadata.job_id] = job_metadata.req_context.req_id
         slices = functools.partial(self._slices, job_metadata)
-        self._jobs.load(job_metadata.job_id, names, lambda: self._keys(names), slices, self._settings.load_timeout)
+        self._jobs.load(
+            job_metadata.job_id, names, lambda: self._keys(names), slices, self._settings.load_timeout
+        )
 
     def _slices(self, job: Any) -> terrace.Slices:
         assert self._region is not None, "the tier was shut down"
@@ -186,7 +192,9 @@ class TerraceTier(SecondaryTierManager):
             stored = request is None and job.done and not job.failed
             if stored and self._events is not None:
                 self._events.append(
-                    OffloadingEvent(keys=list(job.done), medium=self.medium, removed=False, locality=self.locality)
+                    OffloadingEvent(
+                        keys=list(job.done), medium=self.medium, removed=False, locality=self.locality
+                    )
                 )
             seconds = time.monotonic() - job.begun
             moved = len(job.done) * self._block_bytes
@@ -203,7 +211,7 @@ class TerraceTier(SecondaryTierManager):
         self._jobs.drain()
 
     def shutdown(self) -> None:
-        """Waits for the running jobs, and closes the store. Raises when something may touch the pool still."""
+        """Waits for the running jobs and closes the store. Raises if something may touch the pool still."""
         if self._region is None:
             return
         self.on_schedule_end(None)
@@ -214,7 +222,7 @@ class TerraceTier(SecondaryTierManager):
 
 
 def _open(settings: TierSettings) -> terrace.Store:
-    """Raises OSError for directories that cannot be used, as vLLM's own tiers do, and ValueError for the rest."""
+    """Raises OSError for directories that cannot be used, as vLLM's own tiers do; else ValueError."""
     try:
         return terrace.open(settings.store_config())
     except terrace.Error as error:
@@ -223,11 +231,15 @@ def _open(settings: TierSettings) -> terrace.Store:
 
 
 def block_bytes_of(view: memoryview) -> int:
-    """Bytes of a slot of vLLM's pool, one row of it. Raises ValueError for memory that cannot be used as it is."""
+    """Bytes of a slot of vLLM's pool, one row of it. Raises ValueError for memory that cannot be used."""
     if view.ndim != 2 or not view.c_contiguous or view.readonly:
-        raise ValueError(f"TerraceTier: vLLM's pool has {view.ndim} dimensions: writable rows of slots are needed")
+        raise ValueError(
+            f"TerraceTier: vLLM's pool has {view.ndim} dimensions: writable rows of slots are needed"
+        )
     assert view.strides is not None
     size = view.strides[0]
     if size % 4096 != 0:
-        raise ValueError(f"TerraceTier: a slot of vLLM's pool has {size} bytes: whole pages of 4096 are needed")
+        raise ValueError(
+            f"TerraceTier: a slot of vLLM's pool has {size} bytes: whole pages of 4096 are needed"
+        )
     return size
