@@ -12,7 +12,7 @@ from terrace.vllm import TerraceTier
 from vllm.v1.kv_offload.base import LookupResult, ReqContext, ScheduleEndContext, make_offload_key
 from vllm.v1.kv_offload.tiering.factory import SecondaryTierFactory
 from vllm.v1.kv_offload.tiering.manager import CPUPrimaryTierOffloadingManager, TieringOffloadingManager
-from vllm_tests.plugin import _paged, _real_spec
+from terrace_plugin import _paged, _real_spec
 
 SLOTS, ROW = 8, 65536
 
