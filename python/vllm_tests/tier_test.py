@@ -24,11 +24,14 @@ def key(number: int, group: int = 0) -> Any:
 class Node:
     """vLLM's manager with a pool of SLOTS slots and our tier under it."""
 
-    def __init__(self, directory: Path, capacity: str = "64MiB", **options: Any) -> None:
-        self.pool = _paged((SLOTS, ROW))
+    def __init__(
+        self, directory: Path, capacity: str = "64MiB", slots: int = SLOTS, row: int = ROW, **options: Any
+    ) -> None:
+        self.pool = _paged((slots, row))
+        self.row = row
         region = MagicMock()
         region.create_kv_memoryview.return_value = memoryview(self.pool)
-        self.primary = CPUPrimaryTierOffloadingManager(num_chunks=SLOTS, mmap_region=region)
+        self.primary = CPUPrimaryTierOffloadingManager(num_chunks=slots, mmap_region=region)
         config = {"type": "TerraceTier", "module_path": "terrace.vllm", "paths": [str(directory)]}
         self.tier = SecondaryTierFactory.create_secondary_tier(
             {**config, "capacity": capacity, **options},
@@ -57,7 +60,7 @@ class Node:
             self.step()
 
     def fill(self, slot: int, number: int) -> None:
-        self.pool[slot] = np.frombuffer(data(number), dtype=np.int8)
+        self.pool[slot] = np.frombuffer(data(number, self.row), dtype=np.int8)
 
     def store(self, numbers: list[int]) -> None:
         context = self.request()
@@ -90,7 +93,7 @@ class Node:
             spec = self.manager.prepare_load([key(n) for n in hits], context)
             slots = spec.chunk_ids if hasattr(spec, "chunk_ids") else spec.block_ids
             for number, slot in zip(hits, slots):
-                assert self.pool[int(slot)].tobytes() == data(number), f"wrong bytes of {number}"
+                assert self.pool[int(slot)].tobytes() == data(number, self.row), f"wrong bytes of {number}"
             self.manager.complete_load([key(n) for n in hits], context)
         self.manager.on_request_finished(context)
         return answers
@@ -99,8 +102,8 @@ class Node:
         self.tier.shutdown()
 
 
-def data(number: int) -> bytes:
-    return np.random.default_rng(number).integers(0, 256, ROW, dtype=np.uint8).tobytes()
+def data(number: int, size: int = ROW) -> bytes:
+    return np.random.default_rng(number).integers(0, 256, size, dtype=np.uint8).tobytes()
 
 
 @pytest.fixture
@@ -117,6 +120,14 @@ def test_a_pool_that_was_emptied_is_filled_from_the_disk(node: Node) -> None:
     node.store([1, 2, 3])
     node.empty_pool()
     assert node.promote([1, 2, 3, 4]) == [HIT, HIT, HIT, MISS]
+
+
+def test_all_of_the_pool_may_be_on_its_way_at_once(tmp_path: Path) -> None:
+    node = Node(tmp_path, capacity="512MiB", slots=1200, row=262144)
+    node.store(list(range(1200)))
+    node.empty_pool()
+    assert node.promote(list(range(1200))) == [HIT] * 1200
+    node.close()
 
 
 def test_a_restart_finds_what_was_stored(tmp_path: Path) -> None:

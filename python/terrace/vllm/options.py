@@ -52,8 +52,12 @@ class TierSettings:
             )
         return settings
 
-    def store_config(self) -> dict[str, Any]:
-        """For terrace.open. Blocks move between vLLM's pool and the disk: there is no memory of our own."""
+    def store_config(self, slots: int, slot_bytes: int) -> dict[str, Any]:
+        """For terrace.open. Blocks move between vLLM's pool and the disk: there is no memory of our own.
+
+        All of the pool may be on its way to the disk at a time, each slot with its header and what fills it up.
+        """
         disk = {"paths": list(self.paths), "capacity": self.capacity, "io": self.io}
         tier = {"kind": "disk", "name": "disk", "eviction": self.eviction, "disk": disk}
-        return {**self.config, "l1": {"mode": "off"}, "tiers": [tier]}
+        store = {"bytes_in_flight": slots * (slot_bytes + 2 * 4096)}
+        return {"store": store, **self.config, "l1": {"mode": "off"}, "tiers": [tier]}

@@ -99,7 +99,8 @@ class TerraceTier(SecondaryTierManager):
         self.locality = Locality(settings.locality) if settings.locality is not None else None
         self._settings = settings
         self._block_bytes = block_bytes_of(primary_kv_view)
-        self._store = _open(settings)
+        assert primary_kv_view.shape is not None
+        self._store = _open(settings, primary_kv_view.shape[0], self._block_bytes)
         try:
             self._region: terrace.Region | None = self._store.register_region(primary_kv_view.cast("B"))
             self._root = self._store.open_namespace(namespace_of(offloading_spec, self._block_bytes))
@@ -221,10 +222,10 @@ class TerraceTier(SecondaryTierManager):
         region.unregister()
 
 
-def _open(settings: TierSettings) -> terrace.Store:
+def _open(settings: TierSettings, slots: int, slot_bytes: int) -> terrace.Store:
     """Raises OSError for directories that cannot be used, as vLLM's own tiers do; else ValueError."""
     try:
-        return terrace.open(settings.store_config())
+        return terrace.open(settings.store_config(slots, slot_bytes))
     except terrace.Error as error:
         kind = ValueError if error.code == terrace.Code.INVALID_ARGUMENT else OSError
         raise kind(f"TerraceTier: {error}") from error
