@@ -156,12 +156,16 @@ def main() -> int:
         "--package", default="", help="the folder that holds the built package; default: installed"
     )
     parser.add_argument("--json", type=Path, help="write the counts of each version and part")
+    parser.add_argument("--bench", type=Path, metavar="FOLDER", help="measure here instead (bench.py)")
     arguments = parser.parse_args()
 
     results: dict[str, dict[str, dict[str, int]]] = {}
     for version in arguments.version or VERSIONS:
         vllm = Fetched(arguments.directory.resolve(), version)
         vllm.fetch()
+        if arguments.bench:
+            command = [str(vllm.python), str(HERE / "bench.py"), "--directory", str(arguments.bench)]
+            return subprocess.run(command, env=vllm.environment(arguments.package), check=False).returncode
         parts: dict[str, dict[str, int]] = {}
         for test in UPSTREAM:
             if (vllm.tests / test).exists():

@@ -55,7 +55,7 @@ class TierSettings:
     def store_config(self, slots: int, slot_bytes: int) -> dict[str, Any]:
         """For terrace.open. Blocks move between vLLM's pool and the disk: there is no memory of our own.
 
-        All of the pool may be on its way to the disk at a time, each slot with its header and what fills it up.
+        All of the pool may be on its way to the disk at a time, each slot with its header.
         """
         disk = {"paths": list(self.paths), "capacity": self.capacity, "io": self.io}
         tier = {"kind": "disk", "name": "disk", "eviction": self.eviction, "disk": disk}
