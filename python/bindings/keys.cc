@@ -66,12 +66,11 @@ nb::object item(const Keys& keys, nb::handle which) {
 
 std::vector<uint32_t> tokens_of(nb::handle tokens) {
   std::vector<uint32_t> read;
-  const auto take = [&](auto token) {
-    if (token < 0 || static_cast<uint64_t>(token) > UINT32_MAX)
+  for (const uint64_t token : numbers_of(tokens, "tokens")) {
+    if (token > UINT32_MAX)
       raise_invalid(fmt::format("tokens[{}] is {}: 0 to 4294967295 are allowed", read.size(), token));
     read.push_back(static_cast<uint32_t>(token));
-  };
-  for (const uint64_t token : numbers_of(tokens, "tokens")) take(token);
+  }
   return read;
 }
 

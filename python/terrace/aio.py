@@ -109,11 +109,10 @@ class AsyncStore:
         ticket: PrefetchTicket | None = None,
     ) -> Blocks:
         """As Store.get: the longest prefix that is there and verified."""
-        watch = self._watched()
         operation = await self._run(
             EventKind.RESULT,
-            lambda tag: self.store.get_async(
-                keys, timeout=timeout, write_back=write_back, ticket=ticket, queue=watch.queue, tag=tag
+            lambda queue, tag: self.store.get_async(
+                keys, timeout=timeout, write_back=write_back, ticket=ticket, queue=queue, tag=tag
             ),
             lambda running: running.cancel(),
         )
@@ -135,16 +134,15 @@ class AsyncStore:
 
         When the task is cancelled the operation is too, and the regions keep their memory.
         """
-        watch = self._watched()
         operation = await self._run(
             EventKind.RELEASED,
-            lambda tag: self.store.get_into(
+            lambda queue, tag: self.store.get_into(
                 keys,
                 slices,
                 timeout=timeout,
                 write_back=write_back,
                 ticket=ticket,
-                queue=watch.queue,
+                queue=queue,
                 tag=tag,
             ),
             lambda running: running.cancel(),
@@ -153,10 +151,9 @@ class AsyncStore:
 
     async def lookup(self, keys: KeyList, *, timeout: float | None = None) -> Lookup:
         """As Store.lookup_async: asks the tiers that others write too."""
-        watch = self._watched()
         operation = await self._run(
             EventKind.RESULT,
-            lambda tag: self.store.lookup_async(keys, timeout=timeout, queue=watch.queue, tag=tag),
+            lambda queue, tag: self.store.lookup_async(keys, timeout=timeout, queue=queue, tag=tag),
             lambda running: running.cancel(),
         )
         found = operation.take()
@@ -168,21 +165,19 @@ class AsyncStore:
         self, keys: KeyList, *, policy: PrefetchPolicy | None = None, write_back: WriteBack | None = None
     ) -> PrefetchTicket:
         """As Store.prefetch, until it has ended."""
-        watch = self._watched()
         return await self._run(
             EventKind.RESULT,
-            lambda tag: self.store.prefetch(
-                keys, policy=policy, write_back=write_back, queue=watch.queue, tag=tag
+            lambda queue, tag: self.store.prefetch(
+                keys, policy=policy, write_back=write_back, queue=queue, tag=tag
             ),
             lambda running: running.cancel(),
         )
 
     async def commit(self, reservations: Sequence[Reservation]) -> None:
         """As Store.commit, until every write to the tiers has ended (or was dropped)."""
-        watch = self._watched()
         await self._run(
             EventKind.WRITE_BATCH,
-            lambda tag: self.store.commit(reservations, queue=watch.queue, tag=tag),
+            lambda queue, tag: self.store.commit(reservations, queue=queue, tag=tag),
             lambda running: None,
         )
 
@@ -204,12 +199,15 @@ class AsyncStore:
         return self._watch
 
     async def _run(
-        self, last: EventKind, begin: "Callable[[int], Operation]", give_up: "Callable[[Operation], None]"
+        self,
+        last: EventKind,
+        begin: "Callable[[CompletionQueue, int], Operation]",
+        give_up: "Callable[[Operation], None]",
     ) -> Operation:
         watch = self._watched()
         tag, ended = watch.expect(last)
         try:
-            operation = begin(tag)
+            operation = begin(watch.queue, tag)
         except BaseException:
             watch.forget(tag)
             raise

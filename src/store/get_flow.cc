@@ -234,7 +234,7 @@ void StorageManager::finish_get(GetFlow& get) {
   get.blocks = surface::Access::blocks(std::move(views), std::move(reasons), lease);
   get.ticket = nullptr;
   executor_.signal(get.event);  // before whoever is told of it looks
-  TERRACE_SYNC_POINT("store.result_there");
+  TERRACE_SYNC_POINT("store.get_result_there");
   Completion event;
   event.kind = EventKind::kResult;
   if (!TERRACE_MUTANT("store.forget_result_event")) post_event(get.notify, event);

@@ -271,7 +271,7 @@ void StorageManager::settle_into(IntoFlow& into) {
                    items[result.delivered].asked_of);
     }
     executor_.signal(into.ready_event);  // before whoever is told of it looks
-    TERRACE_SYNC_POINT("store.result_there");
+    TERRACE_SYNC_POINT("store.into_result_there");
     Completion event;
     event.kind = EventKind::kResult;
     post_event(into.notify, event);
