@@ -10,8 +10,8 @@
 namespace terrace::python {
 
 struct PyInto {
+  std::shared_ptr<StoreHandle> store;  // goes after the operation, which is cancelled then
   IntoOperation operation;
-  std::shared_ptr<StoreHandle> store;
 };
 
 PyLookup lookup_of(LookupResult&& result);

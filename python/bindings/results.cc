@@ -51,13 +51,16 @@ nb::object reservation_dlpack(const PyReservation& self, const nb::kwargs& how) 
 }
 
 void write(const PyReservation& self, nb::handle data, uint64_t offset) {
-  const auto to = filling(self).reservation.bytes();
-  const HeldBuffer from(data, false);
+  const HeldBuffer from(data, false);  // may run Python: the reservation is looked at afterwards
+  FillBuffer& buffer = filling(self);
+  const auto to = buffer.reservation.bytes();
   if (offset > to.size() || from.bytes().size() > to.size() - offset) {
     raise_invalid(
         fmt::format("{} bytes at {} do not fit into a block of {}", from.bytes().size(), offset, to.size()));
   }
+  ++buffer.looked_at;  // another thread must not commit it meanwhile
   without_gil([&] { std::memcpy(to.data() + offset, from.bytes().data(), from.bytes().size()); });
+  --buffer.looked_at;
 }
 
 void abort(const PyReservation& self) {

@@ -1,4 +1,5 @@
 // The store's calls, each as include/terrace/store.h says.
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -100,17 +101,17 @@ std::vector<PyReserveAnswer> reserve(const StoreHandle& self, nb::handle root, n
 // All of them or none: nothing is taken before everything was looked at.
 void commit(const StoreHandle& self, const nb::sequence& reservations, const Queue& queue, uint64_t tag) {
   std::vector<std::shared_ptr<FillBuffer>> states;
-  for (const nb::handle one : reservations) {
-    auto state = nb::cast<const PyReservation&>(one).state;
-    if (!state->reservation)
-      raise_invalid(fmt::format("reservations[{}] was committed or aborted", states.size()));
-    if (state->looked_at > 0) {
+  for (const nb::handle one : reservations) states.push_back(nb::cast<const PyReservation&>(one).state);
+  // No Python runs from here on.
+  std::set<FillBuffer*> named;
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (!states[i]->reservation) raise_invalid(fmt::format("reservations[{}] was committed or aborted", i));
+    if (states[i]->looked_at > 0) {
       raise(
           Error{Code::kBusy, 0, "a view of a reservation's bytes is alive: what is published never changes"});
     }
-    if (std::ranges::find(states, state) != states.end())
-      raise_invalid(fmt::format("reservations[{}] is named twice", states.size()));
-    states.push_back(std::move(state));
+    if (!named.insert(states[i].get()).second)
+      raise_invalid(fmt::format("reservations[{}] is named twice", i));
   }
   std::vector<Reservation> taken;
   for (const auto& state : states) taken.push_back(std::move(state->reservation));
@@ -179,9 +180,8 @@ PyInto get_into(const std::shared_ptr<StoreHandle>& self, nb::handle keys, const
                 const Queue& queue, uint64_t tag) {
   const auto all = keys_of(keys);
   const GetOptions options = options_of(timeout, write_back, ticket);
-  return {
-      value_of(without_gil([&] { return self->store->get_into(all, slices.slices, options, {queue, tag}); })),
-      self};
+  auto begun = without_gil([&] { return self->store->get_into(all, slices.slices, options, {queue, tag}); });
+  return {self, value_of(std::move(begun))};
 }
 
 PrefetchTicket prefetch(const StoreHandle& self, nb::handle keys, std::optional<PrefetchPolicy> policy,

@@ -8,6 +8,7 @@ A task that is cancelled gives its operation up.
 """
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -62,7 +63,8 @@ class _Watch:
         if not self.loop.is_closed():
             self.loop.remove_reader(self._descriptor)
         for _, future in self._waiting.values():
-            future.cancel()
+            if not future.done():
+                future.set_exception(RuntimeError("the AsyncStore was closed"))
         self._waiting.clear()
 
     def _take(self) -> None:
@@ -132,7 +134,7 @@ class AsyncStore:
     ) -> IntoResult:
         """As Store.get_into, until nothing touches the memory any more.
 
-        When the task is cancelled the operation is too, and the regions keep their memory.
+        When the task is cancelled the operation is too; the task ends when the memory is free.
         """
         operation = await self._run(
             EventKind.RELEASED,
@@ -212,9 +214,13 @@ class AsyncStore:
             watch.forget(tag)
             raise
         try:
-            await ended
+            await asyncio.shield(ended)
         except asyncio.CancelledError:
-            watch.forget(tag)
             give_up(operation)
+            # Its memory is the caller's again only when the event has come.
+            while last == EventKind.RELEASED and not ended.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(ended)
+            watch.forget(tag)
             raise
         return operation

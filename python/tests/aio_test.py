@@ -70,6 +70,38 @@ def test_a_cancelled_task_gives_its_operation_up(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_cancelled_get_into_ends_when_its_memory_is_free(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with terrace.aio.AsyncStore(terrace.open(slow(tmp_path, "200ms"))) as store:
+            chain = Chain(store.store, 1)
+            chain.put(store.store)
+            await store.sync(10)
+            region = store.store.register_region(np.zeros(BLOCK, dtype=np.uint8))
+            task = asyncio.create_task(store.get_into(chain.keys, region.slices([0], BLOCK), timeout=30))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            region.unregister()  # not busy
+
+    asyncio.run(main())
+
+
+def test_who_waits_for_a_store_that_is_closed_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = terrace.aio.AsyncStore(terrace.open(slow(tmp_path, "200ms")))
+        chain = Chain(store.store, 1)
+        chain.put(store.store)
+        await store.sync(10)
+        task = asyncio.create_task(store.get(chain.keys, timeout=30))
+        await asyncio.sleep(0)
+        await store.close()
+        with pytest.raises(RuntimeError, match="was closed"):
+            await task
+
+    asyncio.run(main())
+
+
 def test_one_store_on_two_loops_one_after_the_other(store: terrace.Store) -> None:
     chain = Chain(store, 1)
     chain.put(store)

@@ -16,51 +16,32 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
 
 import numpy as np
 import vllm.v1.kv_offload.tiering.fs.manager as fs_manager
-from terrace_plugin import _paged, _real_spec
-from vllm.v1.kv_offload.base import LookupResult, ReqContext, ScheduleEndContext, make_offload_key
-from vllm.v1.kv_offload.tiering.factory import SecondaryTierFactory
-from vllm.v1.kv_offload.tiering.manager import CPUPrimaryTierOffloadingManager, TieringOffloadingManager
+from node import Node, key, paged
+from vllm.v1.kv_offload.base import LookupResult, ReqContext, ScheduleEndContext
 
 MIB = 1 << 20
 KINDS = ("terrace", "fs_direct", "fs_buffered")
 BLOCKS_A_REQUEST = 8
 
 
-def key(number: int) -> Any:
-    return make_offload_key(number.to_bytes(32, "big"), 0)
-
-
-class Node:
-    """vLLM's manager with one tier under it."""
+class MeasuredNode(Node):
+    """With one of KINDS under it."""
 
     def __init__(self, kind: str, directory: Path, pool: np.ndarray, capacity: int) -> None:
-        region = MagicMock()
-        region.create_kv_memoryview.return_value = memoryview(pool)
-        self.primary = CPUPrimaryTierOffloadingManager(num_chunks=pool.shape[0], mmap_region=region)
         config: dict[str, Any] = {"type": "fs", "root_dir": str(directory)}
         if kind == "terrace":
             config = {"type": "TerraceTier", "module_path": "terrace.vllm", "paths": [str(directory)]}
             config["capacity"] = capacity
         probe = fs_manager.probe_o_direct
         fs_manager.probe_o_direct = lambda where: kind == "fs_direct" and probe(where)
-        view = self.primary.get_kv_memoryview()
-        self.tier = SecondaryTierFactory.create_secondary_tier(config, view, _real_spec(MagicMock()))
+        super().__init__(config, pool)
         fs_manager.probe_o_direct = probe
-        self.manager = TieringOffloadingManager(primary_tier=self.primary, secondary_tiers=[self.tier])
-        self.count = 0
-
-    def request(self) -> ReqContext:
-        self.count += 1
-        context = ReqContext(req_id=f"request {self.count}")
-        self.manager.on_new_request(context)
-        return context
 
     def step(self) -> None:
-        self.manager.on_schedule_end(ScheduleEndContext(new_req_ids=[], preempted_req_ids=()))
+        super().step()
         time.sleep(0.0002)  # an engine's step is longer
 
     def until(self, condition: Callable[[], bool]) -> None:
@@ -104,9 +85,6 @@ class Node:
             self.step()
         return found
 
-    def close(self) -> None:
-        self.tier.shutdown()
-
 
 def cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -121,9 +99,9 @@ def drop_caches() -> None:
 
 def transfers(kind: str, directory: Path, block: int, total: int) -> dict[str, float]:
     shutil.rmtree(directory, ignore_errors=True)
-    pool = _paged((max(16, 256 * MIB // block), block))
+    pool = paged((max(16, 256 * MIB // block), block))
     pool[:] = np.random.default_rng(1).integers(-128, 127, pool.shape, dtype=np.int8)
-    node = Node(kind, directory, pool, 2 * total)
+    node = MeasuredNode(kind, directory, pool, 2 * total)
     blocks = range(total // block)
     figures = {}
     begun, used = time.monotonic(), cpu_seconds()
@@ -146,7 +124,7 @@ def transfers(kind: str, directory: Path, block: int, total: int) -> dict[str, f
 def lookups(kind: str, directory: Path, blocks: int) -> dict[str, float]:
     """A request of 256 blocks among so many, of 4 KiB each: from its first question to its last answer."""
     shutil.rmtree(directory, ignore_errors=True)
-    node = Node(kind, directory, _paged((4096, 4096)), 64 * blocks * 1024)
+    node = MeasuredNode(kind, directory, paged((4096, 4096)), 64 * blocks * 1024)
     node.store(range(blocks))
     node.manager.reset_cache()
     times = []

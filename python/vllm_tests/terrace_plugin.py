@@ -23,13 +23,14 @@ from typing import Any
 import numpy as np
 import pytest
 import vllm.v1.kv_offload.base as base
+from node import paged, real_spec, region_of
 from terrace.vllm import TerraceTier
 from vllm.v1.kv_offload.tiering.base import TransferJob
 
-FILES = "it looks at one file for each block; tier_test.py damages and removes records instead"
+FILES = "it looks at one file for each block; tier_test.py damages records instead"
 THREADS = "it tests the threads of the other tier"
 HELPER = "it tests the other tier's helper in C"
-OWN = "it replaces the other tier's IO functions; tier_test.py makes the disk fail instead"
+OWN = "it replaces the other tier's IO functions"
 
 ROWS = "its pool has rows of 16 bytes, which vLLM's pool never has"
 
@@ -121,7 +122,7 @@ class StoreInPlace(TerraceTier):
         self._scratch = None if root_dir is not None else tempfile.TemporaryDirectory(prefix="terrace-vllm")
         paths = [root_dir if root_dir is not None else self._scratch.name]  # type: ignore[union-attr]
         super().__init__(
-            _real_spec(offloading_spec),
+            real_spec(offloading_spec),
             primary_kv_view,
             tier_type,
             backpressure_detector,
@@ -155,12 +156,7 @@ class StoreInPlace(TerraceTier):
         """Stores what the pool's first slots hold, and waits."""
         number = next(self._numbers)
         slots = np.zeros(len(keys), dtype=np.int64)
-        fields = TransferJob.__dataclass_fields__
-        slot_name = "chunk_ids" if "chunk_ids" in fields else "block_ids"
-        context = base.ReqContext(req_id="put")
-        job = TransferJob(
-            job_id=number, keys=keys, is_promotion=False, req_context=context, **{slot_name: slots}
-        )
+        job = TransferJob(number, keys, slots, is_promotion=False, req_context=base.ReqContext("put"))
         TerraceTier.submit_store(self, job)
         self.drain_jobs()
         ended = list(TerraceTier.get_finished_jobs(self))
@@ -195,28 +191,8 @@ class EndsAtOnce(StoreInPlace):
         return ended
 
 
-def _real_spec(spec: Any) -> Any:
-    """Of a spec that is a mock altogether, one whose configuration can be read."""
-    if isinstance(spec.config, base.OffloadingConfig):
-        return spec
-    import tests.v1.kv_offload.tiering.test_fs_tier as fs_tests
-
-    return fs_tests._make_offloading_spec()
-
-
-def _paged(shape: tuple[int, int]) -> np.ndarray:
-    memory = np.zeros(shape[0] * shape[1] + mmap.PAGESIZE, dtype=np.int8)
-    first = -memory.ctypes.data % mmap.PAGESIZE
-    return memory[first : first + shape[0] * shape[1]].reshape(shape)
-
-
 def _mock_region(num_chunks: int, row_bytes: int = 0) -> Any:
-    from unittest.mock import MagicMock
-
-    region = MagicMock()
-    view = memoryview(_paged((num_chunks, mmap.PAGESIZE)))
-    region.create_kv_memoryview.return_value = view
-    return region
+    return region_of(paged((num_chunks, mmap.PAGESIZE)))
 
 
 def _long_names(make: Any) -> Any:

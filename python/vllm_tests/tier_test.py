@@ -4,53 +4,27 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+from node import Node, key, paged, real_spec
 from terrace.vllm import TerraceTier
-from vllm.v1.kv_offload.base import LookupResult, ReqContext, ScheduleEndContext, make_offload_key
-from vllm.v1.kv_offload.tiering.factory import SecondaryTierFactory
-from vllm.v1.kv_offload.tiering.manager import CPUPrimaryTierOffloadingManager, TieringOffloadingManager
-from terrace_plugin import _paged, _real_spec
+from vllm.v1.kv_offload.base import LookupResult
 
 SLOTS, ROW = 8, 65536
 
 
-def key(number: int, group: int = 0) -> Any:
-    return make_offload_key(number.to_bytes(32, "big"), group)
-
-
-class Node:
-    """vLLM's manager with a pool of SLOTS slots and our tier under it."""
+class TestedNode(Node):
+    """With our tier under it, and blocks whose bytes follow from their numbers."""
 
     def __init__(
         self, directory: Path, capacity: str = "64MiB", slots: int = SLOTS, row: int = ROW, **options: Any
     ) -> None:
-        self.pool = _paged((slots, row))
-        self.row = row
-        region = MagicMock()
-        region.create_kv_memoryview.return_value = memoryview(self.pool)
-        self.primary = CPUPrimaryTierOffloadingManager(num_chunks=slots, mmap_region=region)
         config = {"type": "TerraceTier", "module_path": "terrace.vllm", "paths": [str(directory)]}
-        self.tier = SecondaryTierFactory.create_secondary_tier(
-            {**config, "capacity": capacity, **options},
-            self.primary.get_kv_memoryview(),
-            _real_spec(MagicMock()),
-        )
+        super().__init__({**config, "capacity": capacity, **options}, paged((slots, row)))
+        self.row = row
         assert isinstance(self.tier, TerraceTier)
         assert self.tier._store.wait_recovered(10)
-        self.manager = TieringOffloadingManager(primary_tier=self.primary, secondary_tiers=[self.tier])
-        self.requests = 0
-
-    def request(self) -> ReqContext:
-        self.requests += 1
-        context = ReqContext(req_id=f"request {self.requests}")
-        self.manager.on_new_request(context)
-        return context
-
-    def step(self) -> None:
-        self.manager.on_schedule_end(ScheduleEndContext(new_req_ids=[], preempted_req_ids=()))
 
     def settle(self) -> None:
         until = time.monotonic() + 20
@@ -67,9 +41,7 @@ class Node:
         keys = [key(n) for n in numbers]
         prepared = self.manager.prepare_store(keys, context)
         assert prepared is not None
-        spec = prepared.store_spec
-        slots = spec.chunk_ids if hasattr(spec, "chunk_ids") else spec.block_ids
-        for slot, name in zip(slots, prepared.keys_to_store):
+        for slot, name in zip(prepared.store_spec.chunk_ids, prepared.keys_to_store):
             self.fill(int(slot), int.from_bytes(name[:32], "big"))
         self.manager.complete_store(prepared.keys_to_store, context)
         self.settle()
@@ -91,15 +63,11 @@ class Node:
         hits = [n for n, answer in zip(numbers, answers) if answer is LookupResult.HIT]
         if hits:
             spec = self.manager.prepare_load([key(n) for n in hits], context)
-            slots = spec.chunk_ids if hasattr(spec, "chunk_ids") else spec.block_ids
-            for number, slot in zip(hits, slots):
+            for number, slot in zip(hits, spec.chunk_ids):
                 assert self.pool[int(slot)].tobytes() == data(number, self.row), f"wrong bytes of {number}"
             self.manager.complete_load([key(n) for n in hits], context)
         self.manager.on_request_finished(context)
         return answers
-
-    def close(self) -> None:
-        self.tier.shutdown()
 
 
 def data(number: int, size: int = ROW) -> bytes:
@@ -107,8 +75,8 @@ def data(number: int, size: int = ROW) -> bytes:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    made = Node(tmp_path)
+def node(tmp_path: Path) -> Iterator[TestedNode]:
+    made = TestedNode(tmp_path)
     yield made
     made.close()
 
@@ -116,14 +84,14 @@ def node(tmp_path: Path) -> Iterator[Node]:
 HIT, MISS = LookupResult.HIT, LookupResult.MISS
 
 
-def test_a_pool_that_was_emptied_is_filled_from_the_disk(node: Node) -> None:
+def test_a_pool_that_was_emptied_is_filled_from_the_disk(node: TestedNode) -> None:
     node.store([1, 2, 3])
     node.empty_pool()
     assert node.promote([1, 2, 3, 4]) == [HIT, HIT, HIT, MISS]
 
 
 def test_all_of_the_pool_may_be_on_its_way_at_once(tmp_path: Path) -> None:
-    node = Node(tmp_path, capacity="512MiB", slots=1200, row=262144)
+    node = TestedNode(tmp_path, capacity="512MiB", slots=1200, row=262144)
     node.store(list(range(1200)))
     node.empty_pool()
     assert node.promote(list(range(1200))) == [HIT] * 1200
@@ -131,16 +99,16 @@ def test_all_of_the_pool_may_be_on_its_way_at_once(tmp_path: Path) -> None:
 
 
 def test_a_restart_finds_what_was_stored(tmp_path: Path) -> None:
-    first = Node(tmp_path)
+    first = TestedNode(tmp_path)
     first.store([1, 2, 3])
     first.close()
-    second = Node(tmp_path)
+    second = TestedNode(tmp_path)
     assert second.promote([1, 2, 3]) == [HIT, HIT, HIT]
     second.close()
 
 
 def test_a_damaged_block_is_a_miss_and_the_request_goes_on(tmp_path: Path) -> None:
-    node = Node(tmp_path)
+    node = TestedNode(tmp_path)
     node.store([1, 2, 3])
     node.empty_pool()
     for file in tmp_path.glob("*.data"):
@@ -158,7 +126,7 @@ def test_a_damaged_block_is_a_miss_and_the_request_goes_on(tmp_path: Path) -> No
 
 
 def test_the_disk_holds_no_more_than_it_was_given(tmp_path: Path) -> None:
-    node = Node(tmp_path, capacity="16MiB")
+    node = TestedNode(tmp_path, capacity="16MiB")
     for number in range(0, 600, 4):
         node.store(list(range(number, number + 4)))
         node.empty_pool()
@@ -170,14 +138,22 @@ def test_the_disk_holds_no_more_than_it_was_given(tmp_path: Path) -> None:
 
 
 def test_a_late_load_is_a_miss_and_not_asked_for_again(tmp_path: Path) -> None:
-    node = Node(tmp_path, load_timeout=0.000001)
+    node = TestedNode(tmp_path, load_timeout=0.000001)
     node.store([1, 2])
     node.empty_pool()
     assert node.promote([1, 2]) == [MISS, MISS]
     node.close()
 
 
-def test_groups_are_told_apart(node: Node) -> None:
+def test_more_of_the_configuration_leaves_the_rest_as_it_was(tmp_path: Path) -> None:
+    node = TestedNode(tmp_path, "512MiB", 1200, 262144, config={"store": {}, "lookup": {"history": 10}})
+    node.store(list(range(1200)))
+    node.empty_pool()
+    assert node.promote(list(range(1200))) == [HIT] * 1200
+    node.close()
+
+
+def test_groups_are_told_apart(node: TestedNode) -> None:
     context = node.request()
     one = key(7, group=0)
     prepared = node.manager.prepare_store([one], context)
@@ -196,21 +172,22 @@ def test_groups_are_told_apart(node: Node) -> None:
         ({"eviction": "fifo"}, ValueError, "fifo"),
         ({"load_timeout": 0}, ValueError, "load_timeout is 0"),
         ({"locality": "near"}, ValueError, "near"),
+        ({"config": {"l1": {"budget": "1GiB"}}}, ValueError, "'config' names 'l1'"),
     ],
 )
 def test_what_is_wrong_is_said_at_start(
     tmp_path: Path, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        Node(tmp_path, **options)
+        TestedNode(tmp_path, **options)
 
 
-def test_a_directory_another_engine_holds_is_said_at_start(node: Node, tmp_path: Path) -> None:
+def test_a_directory_another_engine_holds_is_said_at_start(node: TestedNode, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="another"):
-        Node(tmp_path)
+        TestedNode(tmp_path)
 
 
 def test_a_pool_whose_rows_are_no_pages_is_refused(tmp_path: Path) -> None:
     pool = memoryview(np.zeros((4, 1000), dtype=np.int8))
     with pytest.raises(ValueError, match="1000 bytes: whole pages"):
-        TerraceTier(_real_spec(MagicMock()), pool, "TerraceTier", paths=[str(tmp_path)], capacity="64MiB")
+        TerraceTier(real_spec(), pool, "TerraceTier", paths=[str(tmp_path)], capacity="64MiB")

@@ -1,12 +1,10 @@
-"""What differs between the versions of vLLM that are supported. Nothing else looks at versions."""
+"""What depends on the version of vLLM. Nothing else looks at versions, or at what vLLM keeps to itself."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import vllm
 
-OLDEST = (0, 27)
+OLDEST = (0, 31)  # that the tests are run with (python/vllm_tests/run.py)
 
 
 def check_version() -> None:
@@ -19,47 +17,10 @@ def check_version() -> None:
         )
 
 
-def init_tier(init: Any, spec: Any, view: memoryview, tier_type: str, backpressure: Any) -> None:
-    """SecondaryTierManager.__init__; backpressure came later than the rest."""
-    if backpressure is None:
-        init(spec, view, tier_type)
-    else:
-        init(spec, view, tier_type, backpressure)
+def keys_in_order(request: Any, group: bytes) -> list[bytes]:
+    """The keys of a request's KV group in the order of its tokens, as far as vLLM has told.
 
-
-def slots_of(job: Any) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """The primary pool's slots of a TransferJob, of int32 or int64. Named block_ids before 0.29."""
-    slots = getattr(job, "chunk_ids", None)
-    return np.asarray(job.block_ids if slots is None else slots, dtype=np.int64)
-
-
-def job_result(
-    kind: type[Any],
-    job_id: int,
-    success: bool,
-    successful: Sequence[bytes] | None,
-    seconds: float,
-    moved: int,
-) -> Any:
-    """A JobResult; transfer_bytes came later than the rest."""
-    fields: dict[str, Any] = {"job_id": job_id, "success": success, "transfer_time": seconds}
-    known = kind.__dataclass_fields__
-    if "successful_keys" in known:
-        fields["successful_keys"] = successful
-    if "transfer_bytes" in known:
-        fields["transfer_bytes"] = moved
-    return kind(**fields)
-
-
-def keys_behind(request: Any, key: bytes) -> list[bytes]:
-    """`key` and what stands behind it in its request and KV group, in order, as far as vLLM tells.
-
-    Versions that tell positions know the whole prompt when they first ask; others give the key alone.
+    vLLM knows those of the whole prompt when it first asks. `group`: how the keys end.
     """
-    positions: dict[bytes, int] | None = getattr(request, "_offload_key_positions", None)
-    if not positions or key not in positions:
-        return [key]
-    first, group = positions[key], key[-4:]
-    behind = [other for other, position in positions.items() if position > first and other[-4:] == group]
-    behind.sort(key=positions.__getitem__)
-    return [key, *behind]
+    positions: dict[bytes, int] = getattr(request, "_offload_key_positions", None) or {}
+    return sorted((key for key in positions if key[-4:] == group), key=positions.__getitem__)

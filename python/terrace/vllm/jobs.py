@@ -14,6 +14,9 @@ from terrace import EventKind, ReserveOutcome, WriteStatus
 
 logger = logging.getLogger(__name__)
 
+# The keys and slices of a job: terrace.Error for what cannot be named.
+Parts = Callable[[], tuple[terrace.Keys, terrace.Slices]]
+
 
 @dataclasses.dataclass
 class Job:
@@ -41,24 +44,17 @@ class Jobs:
         self._running: dict[int, Job] = {}
         self._ended: list[Job] = []
 
-    def store(
-        self,
-        number: int,
-        names: Sequence[bytes],
-        keys: Callable[[], terrace.Keys],
-        root: bytes,
-        slices: Callable[[], terrace.Slices],
-    ) -> None:
+    def store(self, number: int, names: Sequence[bytes], parts: Parts, root: bytes) -> None:
         """Writes slots to the disk. Whatever is refused is a failure of the job, never an exception."""
         job = Job(number, names)
         if not names:
             return self._end(job)
         try:
-            all_keys = keys()
-            outcomes = self._store.put(root, all_keys, slices(), queue=self._queue, tag=number)
+            keys, slices = parts()
+            outcomes = self._store.put(root, keys, slices, queue=self._queue, tag=number)
         except terrace.Error as error:
             return self._refuse(job, error)
-        for name, key, outcome in zip(names, all_keys, outcomes):
+        for name, key, outcome in zip(names, keys, outcomes):
             if outcome == ReserveOutcome.NO_ROOM:
                 job.lost.add(name)
             elif outcome == ReserveOutcome.ACCEPTED:
@@ -66,22 +62,14 @@ class Jobs:
             job.name_of[key] = name
         self._running[number] = job
 
-    def load(
-        self,
-        number: int,
-        names: Sequence[bytes],
-        keys: Callable[[], terrace.Keys],
-        slices: Callable[[], terrace.Slices],
-        timeout: float,
-    ) -> None:
+    def load(self, number: int, names: Sequence[bytes], parts: Parts, timeout: float) -> None:
         """Reads from the disk into slots; what has not come within `timeout` seconds has failed."""
         job = Job(number, names)
         if not names:
             return self._end(job)
         try:
-            job.into = self._store.get_into(
-                keys(), slices(), timeout=timeout, queue=self._queue, tag=number
-            )
+            keys, slices = parts()
+            job.into = self._store.get_into(keys, slices, timeout=timeout, queue=self._queue, tag=number)
         except terrace.Error as error:
             return self._refuse(job, error)
         self._running[number] = job

@@ -46,6 +46,9 @@ class TierSettings:
         if not paths:
             raise ValueError("TerraceTier: option 'paths' is empty: one directory at least is needed")
         settings = TierSettings(**{**given, "paths": tuple(os.fspath(path) for path in paths)})
+        for name in ("l1", "tiers"):
+            if name in settings.config:
+                raise ValueError(f"TerraceTier: option 'config' names '{name}': the tier sets it itself")
         if not settings.load_timeout > 0:
             raise ValueError(
                 f"TerraceTier: load_timeout is {settings.load_timeout}: seconds above 0 are allowed"
@@ -59,5 +62,5 @@ class TierSettings:
         """
         disk = {"paths": list(self.paths), "capacity": self.capacity, "io": self.io}
         tier = {"kind": "disk", "name": "disk", "eviction": self.eviction, "disk": disk}
-        store = {"bytes_in_flight": slots * (slot_bytes + 2 * 4096)}
-        return {"store": store, **self.config, "l1": {"mode": "off"}, "tiers": [tier]}
+        store = {"bytes_in_flight": slots * (slot_bytes + 2 * 4096), **self.config.get("store", {})}
+        return {**self.config, "store": store, "l1": {"mode": "off"}, "tiers": [tier]}

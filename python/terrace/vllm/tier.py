@@ -6,14 +6,15 @@ never waits here: questions are answered from Terrace's index, IO is done by its
 ended is taken from a queue once a step.
 """
 
-import functools
 import hashlib
+import itertools
 import json
 import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import terrace
 from terrace.vllm import compat
 from terrace.vllm.jobs import Jobs
@@ -38,12 +39,12 @@ def namespace_of(spec: Any, block_bytes: int) -> terrace.Namespace:
     """Everything that must be equal for a stored block to be usable, from vLLM's own configuration."""
     config = spec.config
     parallel = config.parallel
-    agnostic = parallel.is_parallelism_agnostic or getattr(config, "replicated_layout", False)
+    agnostic = parallel.is_parallelism_agnostic or config.replicated_layout
     layout = {
         "block_bytes": block_bytes,
-        "canonical": getattr(config, "canonical_layout", False),
-        "kv_cache_layout": getattr(config, "kv_cache_layout", None),
-        "replicated": getattr(config, "replicated_layout", False),
+        "canonical": config.canonical_layout,
+        "kv_cache_layout": config.kv_cache_layout,
+        "replicated": config.replicated_layout,
         "tokens_per_hash": config.cache.tokens_per_hash,
         "groups": [[group.tokens_per_block, list(group.layer_names)] for group in config.groups],
         "parallel": None
@@ -55,23 +56,36 @@ def namespace_of(spec: Any, block_bytes: int) -> terrace.Namespace:
         model_id=config.model.name,
         kv_dtype=str(config.model.dtype),
         layout_id=hashlib.sha256(text.encode()).hexdigest(),
-        block_tokens=config.cache.tokens_per_hash * blocks_per_chunk(config),
+        block_tokens=config.cache.tokens_per_hash * config.cache.blocks_per_chunk,
         producer="vllm",
         producer_version=PRODUCER_VERSION,
         groups=len(config.groups),
     )
 
 
-def blocks_per_chunk(config: Any) -> int:
-    return int(config.cache.blocks_per_chunk)
-
-
 class _Asked:
     """What a request was told this step: blocks that are pinned, and those that are not there."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: Any) -> None:
+        self._request = request
+        self._orders: dict[bytes, tuple[list[bytes], dict[bytes, int]]] = {}  # by KV group
         self.verdicts: dict[bytes, bool] = {}
         self.pins: list[terrace.Pin] = []
+
+    def undecided_from(self, key: bytes) -> list[bytes]:
+        """`key` and those behind it in its KV group, up to the first that has a verdict."""
+        group = key[-4:]
+        if group not in self._orders:
+            order = compat.keys_in_order(self._request, group)
+            self._orders[group] = (order, {one: at for at, one in enumerate(order)})
+        order, places = self._orders[group]
+        if key not in places:
+            return [key]
+        return list(itertools.takewhile(lambda one: one not in self.verdicts, order[places[key] :]))
+
+    def release(self) -> None:
+        for pin in self.pins:
+            pin.release()
 
 
 class TerraceTier(SecondaryTierManager):
@@ -93,9 +107,7 @@ class TerraceTier(SecondaryTierManager):
         cannot be used.
         """
         settings = TierSettings.of(options)
-        compat.init_tier(
-            super().__init__, offloading_spec, primary_kv_view, tier_type, backpressure_detector
-        )
+        super().__init__(offloading_spec, primary_kv_view, tier_type, backpressure_detector)
         self.locality = Locality(settings.locality) if settings.locality is not None else None
         self._settings = settings
         self._block_bytes = block_bytes_of(primary_kv_view)
@@ -111,7 +123,7 @@ class TerraceTier(SecondaryTierManager):
         self._asked: dict[str, _Asked] = {}
         # Keys whose load failed for a request: a miss to it from then on, or it would ask for ever.
         self._failed: dict[str, set[bytes]] = {}
-        self._loading: dict[int, str] = {}
+        self._loading: dict[int, str | None] = {}  # None: of a request that has ended
         events = offloading_spec.kv_events_config.enable_kv_cache_events
         if settings.enable_kv_events and not events:
             logger.warning(
@@ -129,25 +141,27 @@ class TerraceTier(SecondaryTierManager):
         request = req_context.req_id
         if key in self._failed.get(request, ()):
             return LookupResult.MISS
-        asked = self._asked.setdefault(request, _Asked())
+        asked = self._asked.get(request)
+        if asked is None:
+            asked = self._asked[request] = _Asked(req_context)
         verdict = asked.verdicts.get(key)
         if verdict is None:
-            self._look_up(asked, compat.keys_behind(req_context, key))
+            self._look_up(asked, asked.undecided_from(key))
             verdict = asked.verdicts[key]
         return LookupResult.HIT if verdict else LookupResult.MISS
 
     def _look_up(self, asked: _Asked, names: Sequence[bytes]) -> None:
-        asked.verdicts[names[0]] = False
         try:
             found = self._store.lookup(self._keys(names), pin=True)
         except terrace.Error as error:
             logger.warning("TerraceTier: a lookup was refused: %s", error)
+            asked.verdicts[names[0]] = False
             return
         if found.pin is not None:
             asked.pins.append(found.pin)
         # What stands behind the hole may be there all the same: it is asked for when its turn comes.
-        for name in names[: found.found]:
-            asked.verdicts[name] = True
+        for at, name in enumerate(names[: found.found + 1]):
+            asked.verdicts[name] = at < found.found
 
     def _keys(self, names: Collection[bytes]) -> terrace.Keys:
         return terrace.Keys.of_digests(self._root, list(names), allow_weak=self._settings.allow_weak_hashes)
@@ -155,42 +169,44 @@ class TerraceTier(SecondaryTierManager):
     def on_schedule_end(self, context: Any) -> None:
         """What was to be loaded has begun, and holds its blocks itself."""
         for asked in self._asked.values():
-            for pin in asked.pins:
-                pin.release()
+            asked.release()
         self._asked.clear()
 
     def on_request_finished(self, req_context: Any) -> None:
         self._failed.pop(req_context.req_id, None)
-        asked = self._asked.pop(req_context.req_id, None)
-        for pin in asked.pins if asked is not None else ():
-            pin.release()
+        for job, request in self._loading.items():
+            if request == req_context.req_id:
+                self._loading[job] = None
+        if asked := self._asked.pop(req_context.req_id, None):
+            asked.release()
 
     # --- transfers
 
     def submit_store(self, job_metadata: Any) -> None:
         names = list(job_metadata.keys)
-        slices = functools.partial(self._slices, job_metadata)
-        self._jobs.store(job_metadata.job_id, names, lambda: self._keys(names), self._root, slices)
+        self._jobs.store(job_metadata.job_id, names, lambda: self._parts(job_metadata), self._root)
 
     def submit_load(self, job_metadata: Any) -> None:
         names = list(job_metadata.keys)
         self._loading[job_metadata.job_id] = job_metadata.req_context.req_id
-        slices = functools.partial(self._slices, job_metadata)
         self._jobs.load(
-            job_metadata.job_id, names, lambda: self._keys(names), slices, self._settings.load_timeout
+            job_metadata.job_id, names, lambda: self._parts(job_metadata), self._settings.load_timeout
         )
 
-    def _slices(self, job: Any) -> terrace.Slices:
+    def _parts(self, job: Any) -> tuple[terrace.Keys, terrace.Slices]:
         assert self._region is not None, "the tier was shut down"
-        return self._region.slices(compat.slots_of(job) * self._block_bytes, self._block_bytes)
+        # vLLM counts slots in int32: their bytes would not fit.
+        offsets = np.asarray(job.chunk_ids, dtype=np.int64) * self._block_bytes
+        return self._keys(job.keys), self._region.slices(offsets, self._block_bytes)
 
     def get_finished_jobs(self) -> Iterable[JobResult]:
         results = []
         for job in self._jobs.ended():
+            is_load = job.number in self._loading
             request = self._loading.pop(job.number, None)
             if request is not None and job.failed:
                 self._failed.setdefault(request, set()).update(job.failed)
-            stored = request is None and job.done and not job.failed
+            stored = not is_load and job.done and not job.failed
             if stored and self._events is not None:
                 self._events.append(
                     OffloadingEvent(
@@ -199,8 +215,8 @@ class TerraceTier(SecondaryTierManager):
                 )
             seconds = time.monotonic() - job.begun
             moved = len(job.done) * self._block_bytes
-            partly = tuple(job.done) if request is not None and job.failed and job.done else None
-            results.append(compat.job_result(JobResult, job.number, not job.failed, partly, seconds, moved))
+            partly = tuple(job.done) if is_load and job.failed and job.done else None
+            results.append(JobResult(job.number, not job.failed, partly, seconds, moved))
         return results
 
     def take_events(self) -> Iterable[OffloadingEvent]:
@@ -212,7 +228,7 @@ class TerraceTier(SecondaryTierManager):
         self._jobs.drain()
 
     def shutdown(self) -> None:
-        """Waits for the running jobs and closes the store. Raises if something may touch the pool still."""
+        """Waits for the running jobs, however long, and closes the store."""
         if self._region is None:
             return
         self.on_schedule_end(None)
